@@ -1,0 +1,147 @@
+/* The REST API: /health, /ready, /api/..., /metrics. One table of routes (routes.c) dispatches, and gives openapi.json.
+ *
+ * Used by controlplane/app, which implements struct api_sources and runs the API thread's loop.
+ * Threads: api_new, api_free and everything inside belong to the API thread's loop. The functions of api_sources are
+ * called on the signalling thread (by a message to its loop): they copy what is asked into the rows they are given and
+ * return; they must not block, and keep no pointer. A question that the signalling thread does not answer within
+ * API_ASK_MS is answered to the client with 503 `deadline`.
+ * Ownership: rows are plain fixed-size structs with inline text, owned by the question. Options are copied, except
+ * `metrics` and `cdr`, which must outlive the api.
+ * End: stop both loops' threads first, then api_free, then free the loops (messages that are still queued then answer
+ * nobody).
+ * Access: /health, /ready and /metrics are open. Everything else needs `Authorization: Bearer TOKEN` once tokens are
+ * configured. Without tokens api_new refuses an address that is not loopback unless allow_anonymous, and serves only
+ * requests whose Host is loopback too, so that no web page reaches us through a name that it controls.
+ * Limits: API_ROWS_MAX rows a page; those of controlplane/http; no request has a body yet.
+ */
+#ifndef CONTROLPLANE_API_API_H
+#define CONTROLPLANE_API_API_H
+
+#include "controlplane/cdr/cdr.h"
+#include "controlplane/metrics/metrics.h"
+#include "lib/shm/abi.h"
+
+struct loop;
+
+#define API_ROWS_MAX  1000
+#define API_ASK_MS    2000
+#define API_ID_SIZE   64 /* terminators included; longer text is cut by the source */
+#define API_TEXT_SIZE 128
+#define API_CALL_LEGS 4
+
+/* ---- what the sources fill in; all text terminated, any bytes ---- */
+struct api_leg_row {
+	char id[API_ID_SIZE];
+	char side[16];  /* "caller", "callee" */
+	char state[24]; /* as the state machine names it */
+	char sip_call_id[API_TEXT_SIZE];
+	char user_agent[API_TEXT_SIZE];
+	char codec[32];             /* "PCMU/8000"; empty while not negotiated */
+	struct net_endpoint remote; /* of SIP */
+	bool has_stream;
+	struct shm_stream_id stream;
+};
+
+struct api_call_row {
+	char id[API_ID_SIZE];
+	char caller[API_TEXT_SIZE], callee[API_TEXT_SIZE]; /* user@domain */
+	char state[24];
+	uint64_t start_wall_ms, answer_wall_ms; /* answer 0: not yet */
+	uint32_t leg_count;
+	struct api_leg_row legs[API_CALL_LEGS];
+};
+
+struct api_registration_row {
+	char address_of_record[API_TEXT_SIZE]; /* user@domain */
+	char contact[256];                     /* the URI */
+	char user_agent[API_TEXT_SIZE];
+	char transport[8]; /* "udp" */
+	struct net_endpoint source;
+	uint64_t registered_wall_ms, expires_wall_ms;
+};
+
+struct api_stream_row {
+	struct shm_stream_id id;
+	char call_id[API_ID_SIZE]; /* empty: an orphan, or not known */
+	struct net_endpoint local, remote;
+	bool is_latched;                     /* remote was learned from packets */
+	uint32_t flags;                      /* enum shm_stream_flags */
+	struct shm_stream_counters counters; /* last_rtp_ms is CLOCK_MONOTONIC */
+};
+
+/* State of a component, as /ready says it. */
+#define API_STATE_LIST(X)                                                                                              \
+	X(API_UNAVAILABLE, "unavailable")                                                                              \
+	X(API_STARTING, "starting")                                                                                    \
+	X(API_READY, "ready")                                                                                          \
+	X(API_DRAINING, "draining")
+enum api_state {
+#define X(name, text) name,
+	API_STATE_LIST(X)
+#undef X
+		API_STATE_COUNT
+};
+
+struct api_status {
+	enum api_state sip_server, media_engine;
+	char media_reason[API_TEXT_SIZE]; /* why the engine is not ready; empty when it is */
+	uint32_t active_calls, active_sessions, registrations, streams, orphan_streams;
+	uint64_t total_calls;
+	struct metrics_engine engine; /* is_up 0: away */
+};
+
+/* A page: rows `offset`..., at most `capacity` of those that match; *ret_total counts all that match. Functions return
+ * the number of rows written. */
+struct api_page {
+	size_t offset, capacity;
+	const char *call; /* calls, streams: only of this call id; NULL: all */
+	const char *user; /* calls: caller or callee has this user part; registrations: this user; NULL: all */
+};
+
+/* Each is called on the signalling thread. NULL is answered with 501 `unsupported`; `status` is needed. */
+struct api_sources {
+	struct loop *signalling;
+	void *arg;
+	void (*status)(void *arg, struct api_status *ret_status);
+	size_t (*calls)(void *arg, const struct api_page *page, struct api_call_row *rows, size_t *ret_total);
+	size_t (*registrations)(void *arg, const struct api_page *page, struct api_registration_row *rows,
+				size_t *ret_total);
+	size_t (*streams)(void *arg, const struct api_page *page, struct api_stream_row *rows, size_t *ret_total);
+	/* Begins to end the call. ERR_NOT_FOUND; ERR_STATE: it ends already. */
+	int (*hang_up)(void *arg, const char *call_id);
+};
+
+struct api_options {
+	struct net_endpoint listen;         /* the API; port 0: any free one */
+	struct net_endpoint metrics_listen; /* /metrics, /health and /ready; family 0: none */
+	const char *const *tokens;
+	size_t token_count;
+	bool allow_anonymous; /* serve other addresses than loopback without tokens */
+	const char *version;
+	const char *node; /* name of this node, for /api/v1/node */
+	struct metrics *metrics;
+	struct cdr *cdr; /* NULL: CDRs are switched off; /api/cdr/recent answers 501 */
+	struct api_sources sources;
+};
+
+struct api_problem { /* why it cannot start, in words with what to do */
+	char text[256];
+};
+
+struct api;
+
+/* ERR_PERMISSION: anonymous on an address that is not loopback, or no right to the port; ERR_EXISTS: port in use; and
+ * the other errors of http_server_new; ERR_INVALID; ERR_NOMEM. */
+int api_new(struct loop *loop, const struct api_options *options, struct api **ret_api,
+	    struct api_problem *ret_problem) WARN_UNUSED;
+void api_free(struct api *api); /* NULL is harmless */
+
+/* Where it listens, after port 0. */
+struct net_endpoint api_endpoint(const struct api *api);
+struct net_endpoint api_metrics_endpoint(const struct api *api);
+
+/* ---- what is generated from the table of routes; the caller frees; NULL: out of memory ---- */
+char *api_openapi_print(const char *version);
+char *api_table_print(void); /* Markdown, as in README.md of this folder */
+
+#endif

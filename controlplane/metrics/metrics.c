@@ -1,0 +1,150 @@
+/* The page of /metrics: the rows of METRIC_LIST, the histogram of calls, and what the dataplane counted. */
+#include "controlplane/metrics/metrics.h"
+
+#include <inttypes.h>
+
+#define COUNTER "counter"
+#define GAUGE   "gauge"
+
+struct metric_row {
+	const char *name, *type, *label, *help;
+};
+
+static const struct metric_row metric_rows[METRIC_COUNT] = {
+#define X(id, name, type, label, help) [id] = {name, type, label, help},
+	METRIC_LIST(X)
+#undef X
+};
+
+static const uint32_t bucket_seconds[METRIC_DURATION_BUCKET_COUNT] = {
+#define X(seconds) seconds,
+	METRIC_DURATION_BUCKETS(X)
+#undef X
+};
+
+/* Worker counters that go up and down; all others only grow. */
+static const char *worker_counter_type(enum worker_counter counter)
+{
+	return counter == WORKER_STREAMS ? GAUGE : COUNTER;
+}
+
+void metrics_observe_call(struct metrics *metrics, uint64_t duration_ms)
+{
+	size_t i = 0;
+
+	while (i < METRIC_DURATION_BUCKET_COUNT && duration_ms > bucket_seconds[i] * 1000ull)
+		i++;
+	atomic_fetch_add_explicit(&metrics->duration_buckets[i], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&metrics->duration_sum_ms, duration_ms, memory_order_relaxed);
+}
+
+static uint32_t worker_count(const struct metrics_engine *engine)
+{
+	return engine->is_up ? MIN(engine->worker_count, METRICS_WORKERS_MAX) : 0;
+}
+
+uint64_t metrics_engine_worker_sum(const struct metrics_engine *engine, enum worker_counter counter)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t w = 0; w < worker_count(engine); w++)
+		sum += engine->workers[w][counter];
+	return sum;
+}
+
+uint64_t metrics_engine_drop_sum(const struct metrics_engine *engine, enum drop_reason reason)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t w = 0; w < worker_count(engine); w++)
+		sum += engine->drops[w][reason];
+	return sum;
+}
+
+/* Help sentences of other folders are plain text; in the format a backslash or a newline would need an escape. */
+static void print_head(struct text *text, const char *name, const char *type, const char *help)
+{
+	text_printf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void print_value(struct text *text, const char *name, const char *label, uint64_t value)
+{
+	if (label[0])
+		text_printf(text, "%s{%s} %" PRIu64 "\n", name, label, value);
+	else
+		text_printf(text, "%s %" PRIu64 "\n", name, value);
+}
+
+static void print_rows(const struct metrics *metrics, struct text *text)
+{
+	const char *before = "";
+
+	for (size_t i = 0; i < METRIC_COUNT; i++) {
+		const struct metric_row *row = &metric_rows[i];
+
+		if (strcmp(row->name, before) != 0)
+			print_head(text, row->name, row->type, row->help);
+		before = row->name;
+		print_value(text, row->name, row->label, metrics_get(metrics, (enum metric)i));
+	}
+}
+
+/* The count is the sum of the buckets as they were read, so that the last bucket and the count agree. */
+static void print_durations(const struct metrics *metrics, struct text *text)
+{
+	static const char name[] = "sip_pbx_call_duration_seconds";
+	uint64_t sum_ms = atomic_load_explicit(&metrics->duration_sum_ms, memory_order_relaxed);
+	uint64_t count = 0;
+
+	print_head(text, name, "histogram", "Answered calls, from the answer to the end.");
+	for (size_t i = 0; i <= METRIC_DURATION_BUCKET_COUNT; i++) {
+		count += atomic_load_explicit(&metrics->duration_buckets[i], memory_order_relaxed);
+		if (i < METRIC_DURATION_BUCKET_COUNT)
+			text_printf(text, "%s_bucket{le=\"%u\"} %" PRIu64 "\n", name, bucket_seconds[i], count);
+		else
+			text_printf(text, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, count);
+	}
+	text_printf(text, "%s_sum %" PRIu64 ".%03u\n", name, sum_ms / 1000, (unsigned)(sum_ms % 1000));
+	text_printf(text, "%s_count %" PRIu64 "\n", name, count);
+}
+
+static void print_engine(const struct metrics_engine *engine, struct text *text)
+{
+	static const char packets[] = "sip_pbx_media_packets_total", drops[] = "voxlane_drops_total";
+
+	print_head(text, packets, COUNTER, "RTP and RTCP packets that the media engine received and sent.");
+	print_value(text, packets, "direction=\"in\"", metrics_engine_worker_sum(engine, WORKER_RX_PACKETS));
+	print_value(text, packets, "direction=\"out\"", metrics_engine_worker_sum(engine, WORKER_TX_PACKETS));
+	print_head(text, drops, COUNTER, "Packets that the media engine dropped, by reason.");
+	for (size_t i = 0; i < DROP_COUNT; i++)
+		text_printf(text, "%s{reason=\"%s\"} %" PRIu64 "\n", drops, drop_rows[i].name,
+			    metrics_engine_drop_sum(engine, (enum drop_reason)i));
+	for (size_t i = 0; i < WORKER_COUNTER_COUNT && worker_count(engine) > 0; i++) {
+		const char *type = worker_counter_type((enum worker_counter)i);
+		char name[64];
+		struct text text_name;
+
+		text_init(&text_name, name, sizeof(name));
+		text_printf(&text_name, "voxlane_worker_%s%s", worker_counter_rows[i].name,
+			    strcmp(type, COUNTER) == 0 ? "_total" : "");
+		print_head(text, name, type, worker_counter_rows[i].help);
+		for (uint32_t w = 0; w < worker_count(engine); w++)
+			text_printf(text, "%s{worker=\"%u\"} %" PRIu64 "\n", name, w, engine->workers[w][i]);
+	}
+}
+
+void metrics_print(const struct metrics *metrics, const struct metrics_engine *engine, uint64_t uptime_ms,
+		   struct text *text)
+{
+	print_rows(metrics, text);
+	print_durations(metrics, text);
+	print_head(text, "voxlane_uptime_seconds", GAUGE, "Seconds since the control plane started.");
+	text_printf(text, "voxlane_uptime_seconds %" PRIu64 ".%03u\n", uptime_ms / 1000, (unsigned)(uptime_ms % 1000));
+	print_head(text, "voxlane_bugs_total", COUNTER, "Broken invariants that were survived; any is worth a report.");
+	print_value(text, "voxlane_bugs_total", "", bug_count());
+	if (!engine)
+		return;
+	print_head(text, "voxlane_media_engine_up", GAUGE, "1 while the media engine is attached.");
+	print_value(text, "voxlane_media_engine_up", "", engine->is_up ? 1 : 0);
+	print_engine(engine, text);
+}

@@ -1,0 +1,126 @@
+/* The figures of the control plane for Prometheus and /api/stats: one row gives the enum, the metric's name, its type,
+ * its label and its help text; metrics_print writes the page (text format 0.0.4).
+ *
+ * Used by everything in controlplane/ that counts (the app hands a struct metrics down) and by controlplane/api.
+ * Threads: any thread may count or read at any time; values are relaxed atomics and stand for themselves, a page is not
+ * a moment frozen across rows. What the dataplane counts is not kept here: metrics_print is given a plain copy
+ * (struct metrics_engine) that the signalling thread took from the segment.
+ * Ownership: the app owns the one struct metrics; zeroed is a valid start.
+ * Limits: METRICS_WORKERS_MAX workers; a page is at most METRICS_PAGE_SIZE bytes, tested with everything at its
+ * largest.
+ *
+ * Rows of one metric stand together, so that HELP and TYPE are printed once before them.
+ * sip_pbx_total_calls has the name that existing dashboards use, although counters end in _total by convention.
+ */
+#ifndef CONTROLPLANE_METRICS_METRICS_H
+#define CONTROLPLANE_METRICS_METRICS_H
+
+#include <stdatomic.h>
+
+#include "lib/base/base.h"
+#include "lib/counters/counters.h"
+
+/* Types of sip_pbx_errors_total:
+ *   sip_syntax      a SIP message that does not follow the grammar
+ *   sip_transport   a SIP message could not be sent
+ *   sip_timeout     a transaction without an answer (timers B, F, H)
+ *   authentication  wrong credentials
+ *   overload        refused by admission with 503
+ *   media           the engine refused a stream, or no port was left
+ *   media_lost      the engine went away
+ *   rtp_timeout     a call ended because nothing was heard any more
+ *   cdr             a record could not be written (it is kept and retried)
+ */
+
+/* id, metric, type, label, help (on the first row of a metric) */
+#define METRIC_LIST(X)                                                                                                 \
+	X(METRIC_ACTIVE_CALLS, "sip_pbx_active_calls", GAUGE, "", "Calls that exist now, ringing ones included.")      \
+	X(METRIC_TOTAL_CALLS, "sip_pbx_total_calls", COUNTER, "", "Calls since the start, refused ones included.")     \
+	X(METRIC_ERROR_SIP_SYNTAX, "sip_pbx_errors_total", COUNTER, "type=\"sip_syntax\"", "Errors by type.")          \
+	X(METRIC_ERROR_SIP_TRANSPORT, "sip_pbx_errors_total", COUNTER, "type=\"sip_transport\"", "")                   \
+	X(METRIC_ERROR_SIP_TIMEOUT, "sip_pbx_errors_total", COUNTER, "type=\"sip_timeout\"", "")                       \
+	X(METRIC_ERROR_AUTHENTICATION, "sip_pbx_errors_total", COUNTER, "type=\"authentication\"", "")                 \
+	X(METRIC_ERROR_OVERLOAD, "sip_pbx_errors_total", COUNTER, "type=\"overload\"", "")                             \
+	X(METRIC_ERROR_MEDIA, "sip_pbx_errors_total", COUNTER, "type=\"media\"", "")                                   \
+	X(METRIC_ERROR_MEDIA_LOST, "sip_pbx_errors_total", COUNTER, "type=\"media_lost\"", "")                         \
+	X(METRIC_ERROR_RTP_TIMEOUT, "sip_pbx_errors_total", COUNTER, "type=\"rtp_timeout\"", "")                       \
+	X(METRIC_ERROR_CDR, "sip_pbx_errors_total", COUNTER, "type=\"cdr\"", "")                                       \
+	X(METRIC_ACTIVE_SESSIONS, "voxlane_sessions", GAUGE, "", "Call legs with a media session now.")                \
+	X(METRIC_REGISTRATIONS, "voxlane_registrations", GAUGE, "", "Contacts registered now.")                        \
+	X(METRIC_TRANSACTIONS, "voxlane_sip_transactions", GAUGE, "", "SIP transactions that exist now.")              \
+	X(METRIC_SIP_REQUESTS_IN, "voxlane_sip_messages_total", COUNTER, "kind=\"request\",direction=\"in\"",          \
+	  "SIP messages, retransmissions included.")                                                                   \
+	X(METRIC_SIP_REQUESTS_OUT, "voxlane_sip_messages_total", COUNTER, "kind=\"request\",direction=\"out\"", "")    \
+	X(METRIC_SIP_RESPONSES_IN, "voxlane_sip_messages_total", COUNTER, "kind=\"response\",direction=\"in\"", "")    \
+	X(METRIC_SIP_RESPONSES_OUT, "voxlane_sip_messages_total", COUNTER, "kind=\"response\",direction=\"out\"", "")  \
+	X(METRIC_SIP_RETRANSMISSIONS, "voxlane_sip_retransmissions_total", COUNTER, "",                                \
+	  "SIP messages that we sent again because no answer came.")                                                   \
+	X(METRIC_CDR_WRITTEN, "voxlane_cdr_written_total", COUNTER, "", "Call detail records written.")                \
+	X(METRIC_CDR_LOST, "voxlane_cdr_lost_total", COUNTER, "", "Call detail records lost for good.")                \
+	X(METRIC_CDR_QUEUED, "voxlane_cdr_queued", GAUGE, "", "Call detail records that wait for the disk.")           \
+	X(METRIC_HTTP_2XX, "voxlane_http_requests_total", COUNTER, "code=\"2xx\"", "HTTP requests answered.")          \
+	X(METRIC_HTTP_3XX, "voxlane_http_requests_total", COUNTER, "code=\"3xx\"", "")                                 \
+	X(METRIC_HTTP_4XX, "voxlane_http_requests_total", COUNTER, "code=\"4xx\"", "")                                 \
+	X(METRIC_HTTP_5XX, "voxlane_http_requests_total", COUNTER, "code=\"5xx\"", "")
+
+#define METRIC_ROW(id, name, type, label, help) id,
+enum metric { METRIC_LIST(METRIC_ROW) METRIC_COUNT };
+#undef METRIC_ROW
+
+/* sip_pbx_call_duration_seconds: answered calls, from the answer to the end. Upper bounds in seconds. */
+#define METRIC_DURATION_BUCKETS(X) X(5) X(15) X(30) X(60) X(120) X(300) X(600) X(1800) X(3600) X(7200) X(14400)
+enum {
+#define X(seconds) METRIC_DURATION_BUCKET_##seconds,
+	METRIC_DURATION_BUCKETS(X)
+#undef X
+		METRIC_DURATION_BUCKET_COUNT
+};
+
+struct metrics {
+	_Atomic uint64_t values[METRIC_COUNT];
+	_Atomic uint64_t duration_buckets[METRIC_DURATION_BUCKET_COUNT + 1]; /* not cumulative; the last: longer */
+	_Atomic uint64_t duration_sum_ms;
+};
+
+static inline void metrics_add(struct metrics *metrics, enum metric metric, uint64_t count)
+{
+	atomic_fetch_add_explicit(&metrics->values[metric], count, memory_order_relaxed);
+}
+
+/* For gauges that count up and down. */
+static inline void metrics_sub(struct metrics *metrics, enum metric metric, uint64_t count)
+{
+	atomic_fetch_sub_explicit(&metrics->values[metric], count, memory_order_relaxed);
+}
+
+static inline void metrics_set(struct metrics *metrics, enum metric metric, uint64_t value)
+{
+	atomic_store_explicit(&metrics->values[metric], value, memory_order_relaxed);
+}
+
+static inline uint64_t metrics_get(const struct metrics *metrics, enum metric metric)
+{
+	return atomic_load_explicit(&metrics->values[metric], memory_order_relaxed);
+}
+
+/* An answered call ended: duration_ms from the answer to the end. */
+void metrics_observe_call(struct metrics *metrics, uint64_t duration_ms);
+
+/* ---- what the dataplane counted, copied by the signalling thread ---- */
+#define METRICS_WORKERS_MAX 64
+struct metrics_engine {
+	uint32_t is_up;        /* 0: no engine is attached, and nothing below is valid */
+	uint32_t worker_count; /* at most METRICS_WORKERS_MAX */
+	uint64_t workers[METRICS_WORKERS_MAX][WORKER_COUNTER_COUNT];
+	uint64_t drops[METRICS_WORKERS_MAX][DROP_COUNT];
+};
+
+uint64_t metrics_engine_worker_sum(const struct metrics_engine *engine, enum worker_counter counter);
+uint64_t metrics_engine_drop_sum(const struct metrics_engine *engine, enum drop_reason reason);
+
+#define METRICS_PAGE_SIZE (256u * 1024u)
+/* The page. engine may be NULL (it could not be asked in time): its rows are left out then. */
+void metrics_print(const struct metrics *metrics, const struct metrics_engine *engine, uint64_t uptime_ms,
+		   struct text *text);
+
+#endif
