@@ -1,0 +1,110 @@
+/* SIP messages in and out: sockets, flows, and which address of ours a peer sees.
+ *
+ * A transport listens at one or more endpoints and gives each message with the flow it came on to its receiver. A flow
+ * is all that is needed to answer: kind, our address, the peer's, the connection. UDP today; TCP, TLS and WebSocket are
+ * further rows of TRANSPORT_LIST and further makes of struct transport_listener, the flow has their connection already.
+ * The network of scenarios (sim.h) is another make of the whole.
+ *
+ * Used by controlplane/transaction (the receiver) and by whoever starts a request toward an address.
+ * Threads: the signalling loop's only. Ownership: bytes given to the receiver live until it returns; flows are values.
+ * A transport must not be freed inside its receiver.
+ * Limits: TRANSPORT_MESSAGE_MAX bytes a message (what UDP carries); TRANSPORT_BATCH messages a turn and socket, so that
+ * a flood cannot keep the timers waiting; TRANSPORT_ROUTES_MAX routes are remembered, for TRANSPORT_ROUTE_MS. RFC 3261
+ * section 18, RFC 3581 (answers leave from where the request arrived), RFC 5626 4.4.1 (keep-alives: CRLF and empty
+ * datagrams are swallowed here).
+ */
+#ifndef CONTROLPLANE_TRANSPORT_TRANSPORT_H
+#define CONTROLPLANE_TRANSPORT_TRANSPORT_H
+
+#include "lib/net/net.h"
+
+struct loop;
+struct transport;
+
+enum {
+	TRANSPORT_LISTENS_MAX = 16,
+	TRANSPORT_MESSAGE_MAX = 65535,
+	TRANSPORT_BATCH = 32,
+	TRANSPORT_ROUTES_MAX = 1024,
+	TRANSPORT_ROUTE_MS = 5000,
+};
+
+/* name as in Via, reliable, default port, URI transport parameter */
+#define TRANSPORT_LIST(X) X(TRANSPORT_UDP, "UDP", false, 5060, "udp")
+
+enum transport_kind {
+#define X(name, text, reliable, port, parameter) name,
+	TRANSPORT_LIST(X)
+#undef X
+		TRANSPORT_COUNT
+};
+const char *transport_kind_name(enum transport_kind kind);      /* "UDP" */
+const char *transport_kind_parameter(enum transport_kind kind); /* "udp" */
+bool transport_kind_is_reliable(enum transport_kind kind);      /* no retransmissions needed */
+uint16_t transport_kind_port(enum transport_kind kind);
+
+/* The way between us and one peer. */
+struct transport_flow {
+	enum transport_kind kind;
+	struct net_endpoint local;  /* the very address and port the peer sees (never a wildcard) */
+	struct net_endpoint remote; /* where packets come from and go to */
+	uint64_t connection;        /* of a reliable kind; 0 with UDP */
+};
+bool transport_flow_is_equal(const struct transport_flow *a, const struct transport_flow *b);
+
+struct transport_listen {
+	enum transport_kind kind;
+	struct net_endpoint endpoint; /* 0.0.0.0 and :: are allowed; :: is IPv6 only */
+};
+
+struct transport_options {
+	struct transport_listen listens[TRANSPORT_LISTENS_MAX];
+	size_t listen_count;
+	/* What Via and Contact say instead of our address, behind 1:1 NAT; family NET_NONE: nothing. For peers of the
+	 * same family that are not on this machine. */
+	struct net_address advertised;
+	uint8_t dscp; /* of SIP, 0..63 */
+};
+
+struct transport_receiver {
+	/* A datagram or a whole framed message. */
+	void (*on_message)(void *arg, const struct transport_flow *flow, struct view bytes);
+	void *arg;
+};
+
+struct transport_problem {
+	char text[256]; /* one line: what could not be done, and what to do about it */
+};
+
+/* ERR_EXISTS: the port is in use; ERR_PERMISSION: a port below 1024 without privilege; ERR_NOT_FOUND: not an address of
+ * this machine; ERR_INVALID, ERR_IO, ERR_NOMEM. ret_problem says it in words. */
+int transport_new(struct loop *loop, const struct transport_options *options, const struct transport_receiver *receiver,
+		  struct transport **ret_transport, struct transport_problem *ret_problem) WARN_UNUSED;
+void transport_free(struct transport *transport); /* NULL is allowed */
+/* The endpoint a listener is bound to (port 0 was replaced by the real one); NULL beyond the last. */
+const struct transport_listen *transport_listener(const struct transport *transport, size_t index);
+
+/* Sends now. ERR_TOO_LONG; ERR_AGAIN (buffers full: treat as lost on the way); ERR_NOT_FOUND (no route, no socket);
+ * ERR_CLOSED (nothing listens there, or the connection is gone); ERR_IO. */
+int transport_send(struct transport *transport, const struct transport_flow *flow, struct view bytes) WARN_UNUSED;
+/* A flow toward a peer: our address is the one the kernel would use. ERR_NOT_FOUND (no route); ERR_UNSUPPORTED (no
+ * listener of that kind and family). */
+int transport_flow_to(struct transport *transport, enum transport_kind kind, const struct net_endpoint *remote,
+		      struct transport_flow *ret_flow) WARN_UNUSED;
+/* Which address of this machine reaches a peer, and whether the peer is this machine itself. transport is a struct
+ * transport *; the type is that of media_route. ERR_NOT_FOUND. */
+int transport_route(void *transport, const struct net_address *toward, struct net_address *ret_source,
+		    bool *ret_is_local_host) WARN_UNUSED;
+/* What Via and Contact name for this flow: the local endpoint, or the advertised address with its port. */
+void transport_advertised(struct transport *transport, const struct transport_flow *flow,
+			  struct net_endpoint *ret_endpoint);
+
+struct transport_stats {
+	uint64_t received, received_bytes, sent, sent_bytes;
+	uint64_t keep_alives; /* swallowed */
+	uint64_t truncated;   /* larger than TRANSPORT_MESSAGE_MAX: dropped */
+	uint64_t send_errors;
+};
+const struct transport_stats *transport_stats(const struct transport *transport);
+
+#endif
