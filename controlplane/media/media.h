@@ -94,9 +94,10 @@ void media_stream_del(struct media_stream *stream);
 const struct net_endpoint *media_stream_local(const struct media_stream *stream);
 const struct net_endpoint *media_stream_advertised(const struct media_stream *stream);
 /* Where to send, as signalled. rtcp NULL: the RTP port plus one, or the RTP port itself with mux. A learned address is
- * kept while what is signalled stays the same. rtp NULL: nowhere yet. */
-void media_stream_set_remote(struct media_stream *stream, const struct net_endpoint *rtp,
-			     const struct net_endpoint *rtcp, bool rtcp_mux);
+ * kept while what is signalled stays the same. rtp NULL or 0.0.0.0 or ::: nowhere. ERR_UNSUPPORTED: of another family
+ * than the local address, or multicast; the remote stays as it was. */
+int media_stream_set_remote(struct media_stream *stream, const struct net_endpoint *rtp,
+			     const struct net_endpoint *rtcp, bool rtcp_mux) WARN_UNUSED;
 /* Whose received media this one sends: itself is an echo, NULL is nothing. ERR_INVALID: on another worker. */
 int media_stream_set_source(struct media_stream *stream, struct media_stream *source) WARN_UNUSED;
 /* receive: what the peer sends is wanted; send: the peer wants to hear (RFC 3264: sendrecv is both, inactive none). */

@@ -8,6 +8,8 @@
 #ifndef LIB_SHM_ABI_H
 #define LIB_SHM_ABI_H
 
+#include <stdatomic.h>
+
 #include "lib/base/base.h"
 #include "lib/counters/counters.h"
 #include "lib/net/net.h"
@@ -36,7 +38,7 @@ struct shm_address {
 	char port_name[SHM_NAME_SIZE]; /* dataplane port, terminated */
 	uint16_t serves;               /* enum shm_serves */
 	uint16_t port_start, port_end; /* UDP ports of the pool, both inclusive */
-	uint16_t up;                   /* link state; the one field that changes later */
+	uint16_t up;                   /* link state, 0 or 1; the one field that changes later: shm_address_set_up */
 };
 
 /* ---- commands: control plane to worker ---- */
@@ -59,7 +61,9 @@ enum shm_stream_flags {
 };
 #define SHM_STREAM_FLAGS_ALL 0xfu
 
-/* The whole wanted state of one stream: a command replaces what was there, so programming again is harmless. */
+/* The whole wanted state of one stream: a command replaces what was there, so programming again is harmless. What the
+ * dataplane learned (a latched address, sequence numbers, counters) stays as long as the generation and remote_rtp do.
+ * The remotes are of the family of the local address, and neither multicast nor unspecified. */
 struct shm_stream_set {
 	struct shm_stream_id id;
 	struct shm_stream_id source;     /* whose received media this stream sends: its peer's, its own (echo), or none
@@ -75,6 +79,8 @@ struct shm_stream_set {
 	uint8_t reserved;
 };
 
+/* Always answered by GONE, with zero counters when there is no such stream: so an answer that was lost on a full event
+ * ring can be asked for again. */
 struct shm_stream_del {
 	struct shm_stream_id id;
 };

@@ -5,7 +5,8 @@
  * on a byte of the file of its own (dataplane 0, control plane 1): the kernel drops it when the process dies, so
  * shm_segment_peer_is_alive is true to the millisecond and there is at most one of each side.
  * Trust: none. Ring readers copy a cell before they look at it, indices from the other side are checked against the
- * ring's size, and a peer that breaks the rules makes the call return ERR_CORRUPT, never a wild access.
+ * ring's size, and a peer that breaks the rules makes the call return ERR_CORRUPT, never a wild access. What remains is
+ * a peer that shortens the file (SIGBUS): the file is 0600, and only its owner's and root's is attached.
  * Threads: a ring has one producer thread and one consumer thread. The handle's own fields belong to one thread a ring.
  * Memory: shm_segment_size(); the rings are 2 MiB a worker, a stream row is 192 bytes; untouched pages cost nothing.
  */
@@ -24,6 +25,7 @@ struct shm_segment {
 	enum shm_side side;
 	/* Copies made and checked at create/attach; the ones in the header are not read again. */
 	uint32_t worker_count, streams_per_worker, address_count, generation;
+	struct shm_address addresses[SHM_ADDRESSES_MAX]; /* `up` as it was then: see shm_address_is_up */
 };
 
 /* What a refusal was about, for the one line that the user reads. */
@@ -39,8 +41,9 @@ struct shm_layout {
 	uint32_t address_count; /* 0..SHM_ADDRESSES_MAX */
 };
 
-/* Dataplane: makes the file at path (and replaces a dead one), zeroed and filled in. ERR_EXISTS: another dataplane
- * lives there. ERR_PERMISSION, ERR_IO, ERR_INVALID. ret_refusal says it in words. */
+/* Dataplane: makes the file at path (and replaces a dead one), zeroed and filled in. The directory must be there, with
+ * room for all of it. ERR_EXISTS: another dataplane lives there. ERR_PERMISSION, ERR_IO, ERR_INVALID. ret_refusal says
+ * it in words, the path first. */
 int shm_segment_create(const char *path, const struct shm_layout *layout, struct shm_segment *ret_segment,
 		       struct shm_refusal *ret_refusal) WARN_UNUSED;
 /* Control plane: maps what is at path after checking magic, version, every size and every count. ERR_NOT_FOUND: no
@@ -52,8 +55,12 @@ void shm_segment_close(struct shm_segment *segment, const char *path);
 /* True while the other side holds its lock. A system call; a few times a second is enough. */
 bool shm_segment_peer_is_alive(const struct shm_segment *segment);
 size_t shm_segment_size(uint32_t worker_count, uint32_t streams_per_worker);
-/* Sizes of the header against this build's, for attach and its fuzz target. */
+/* A private copy of a header against this build and against itself; for attach and its fuzz target. */
 int shm_header_check(const struct shm_header *header, size_t file_size, struct shm_refusal *ret_refusal) WARN_UNUSED;
+
+/* Link state of an address: written by the dataplane's main thread, read by anybody. */
+void shm_address_set_up(const struct shm_segment *segment, uint32_t address, bool is_up);
+bool shm_address_is_up(const struct shm_segment *segment, uint32_t address);
 
 struct shm_worker *shm_segment_worker(const struct shm_segment *segment, uint32_t worker);
 struct shm_stream_row *shm_segment_rows(const struct shm_segment *segment, uint32_t worker);
@@ -76,14 +83,14 @@ struct shm_event_reader {
 	uint32_t tail, head_seen;
 };
 
-/* Take up a ring where the indices in the segment stand. A producer that finds them more than a ring apart, left by a
- * corrupt predecessor, gets ERR_CORRUPT. */
+/* Take up a ring where the indices in the segment stand. ERR_CORRUPT: they were more than a ring apart, left by a corrupt
+ * predecessor; the ring was emptied, and the handle is good. */
 int shm_command_writer_init(struct shm_command_writer *writer, struct shm_command_ring *ring) WARN_UNUSED;
 int shm_command_reader_init(struct shm_command_reader *reader, struct shm_command_ring *ring) WARN_UNUSED;
 int shm_event_writer_init(struct shm_event_writer *writer, struct shm_event_ring *ring) WARN_UNUSED;
 int shm_event_reader_init(struct shm_event_reader *reader, struct shm_event_ring *ring) WARN_UNUSED;
 
-/* 0, ERR_FULL (nothing was written), ERR_CORRUPT. */
+/* 0, ERR_FULL (nothing was written), ERR_CORRUPT (the reader's index is impossible; nothing was written). */
 int shm_command_put(struct shm_command_writer *writer, const struct shm_command *command) WARN_UNUSED;
 int shm_event_put(struct shm_event_writer *writer, const struct shm_event *event) WARN_UNUSED;
 /* Copies the next cell out and frees it. 0, ERR_EMPTY, ERR_CORRUPT (indices impossible: the reader resets itself to the
@@ -92,15 +99,15 @@ int shm_command_get(struct shm_command_reader *reader, struct shm_command *ret_c
 int shm_event_get(struct shm_event_reader *reader, struct shm_event *ret_event) WARN_UNUSED;
 
 /* Is the copied cell something this segment can mean: known type, worker as given, index inside, generation not 0,
- * families 4 or 6 or none, address index known, local port even and inside its pool, flags known, dscp below 64, source
- * on the same worker? ERR_INVALID. */
+ * remotes absent or unicast of the local address's family with a port, address index known, local port even and with its
+ * RTCP port inside the pool, flags known, dscp below 64, source on the same worker? ERR_INVALID. */
 int shm_command_check(const struct shm_segment *segment, uint32_t worker,
 		      const struct shm_command *command) WARN_UNUSED;
 int shm_event_check(const struct shm_segment *segment, uint32_t worker, const struct shm_event *event) WARN_UNUSED;
 
 /* ---- directory rows ---- */
-/* A consistent copy of a row; ERR_AGAIN when the writer would not hold still (tried a few times), ERR_EMPTY when free.
- */
+/* A consistent and checked copy of a row. ERR_EMPTY: the slot is free; ERR_AGAIN: the writer would not hold still (tried
+ * a few times); ERR_CORRUPT: what it says cannot be. */
 int shm_stream_read(const struct shm_segment *segment, uint32_t worker, uint32_t index,
 		    struct shm_stream_row *ret_row) WARN_UNUSED;
 /* The writer's side: copies everything but `sequence` of from. One writing thread per row. */
