@@ -1,0 +1,115 @@
+/* Where is everybody? REGISTER requests (RFC 3261 10.3), the bindings they make, and the look-up for a call.
+ *
+ * Used by app (hands REGISTER over), call (registrar_find) and the API (registrar_walk).
+ * A binding joins an extension to a Contact URI and to the flow on which the REGISTER came. Requests to that contact go
+ * along that flow, not to the host in the URI: behind NAT nothing else works, and where there is no NAT both are the same.
+ * Threads: the signalling loop's only. Ownership: bindings belong to the registrar; what registrar_find and the callbacks
+ * show are views, good until control returns to the loop.
+ *
+ * What a REGISTER gets:
+ *   401  not authenticated: see auth.h; a missing extension and a wrong password look alike
+ *   403  the To names another extension, or the extension has max_contacts bindings already and none may go (below)
+ *   400  broken Contact or Expires, "*" beside other contacts or without Expires: 0, a contact that is not sip: or sips:
+ *   420  Require names something: nothing is supported that could be required here
+ *   423  a contact wants fewer seconds than min_expires_s (not 0), with Min-Expires
+ *   500  older than, or the same as, what its Call-ID sent before (CSeq; 10.3 step 7)
+ *   200  all bindings of the extension with their remaining seconds. A request is applied as a whole or not at all
+ * More seconds than max_expires_s are cut; without any, or with a broken number, it is REGISTRAR_EXPIRES_S (10.2.1.1).
+ * A full extension: phones that lose their memory come back with new contacts and would lock themselves out until the old
+ * ones expire, so first a binding of the same +sip.instance, else the one refreshed longest ago from the same source
+ * address, makes room for the new one. Otherwise 403.
+ *
+ * Restart: with a state path every change is a line appended to that file, with a checksum; registrar_new reads it back,
+ * drops what expired meanwhile, and rewrites it (temporary file and rename). A line torn by a crash is skipped. So after
+ * kill -9 phones are reachable at once. It is not fsynced: a power failure may cost the last seconds.
+ *
+ * Limits: the constants below; a binding costs at most REGISTRAR_BINDING_SIZE bytes, usually about 500; only who
+ * authenticated can make one, so there are never more than the sum of max_contacts.
+ */
+#ifndef CONTROLPLANE_REGISTRAR_REGISTRAR_H
+#define CONTROLPLANE_REGISTRAR_REGISTRAR_H
+
+#include "controlplane/auth/auth.h"
+#include "controlplane/transport/transport.h"
+
+struct loop;
+struct registrar;
+struct transaction;
+
+enum {
+	REGISTRAR_EXPIRES_S = 3600,
+	REGISTRAR_CONTACTS_MAX = 32,   /* of one extension, whatever max_contacts says */
+	REGISTRAR_URI_MAX = 512,       /* bytes of a Contact URI: longer is 400 */
+	REGISTRAR_CALL_ID_MAX = 256,   /* SIP_CALL_ID_MAX */
+	REGISTRAR_USER_AGENT_MAX = 96, /* longer is cut */
+	REGISTRAR_INSTANCE_MAX = 96,   /* +sip.instance; longer is not kept */
+	REGISTRAR_BINDING_SIZE = 1536,
+};
+
+struct registrar_options {
+	uint32_t min_expires_s, max_expires_s;
+	const char *state_path; /* NULL or "": bindings die with the process */
+};
+
+/* One binding, as others see it. */
+struct registrar_contact {
+	struct view number; /* the extension */
+	struct view uri;    /* the Contact URI, as it was registered */
+	struct transport_flow flow;
+	unsigned q;                                /* thousandths */
+	uint32_t expires_s;                        /* left */
+	uint64_t since_ms, refreshed_ms;           /* loop_now_ms; of restored bindings both are the start */
+	struct view user_agent, call_id, instance; /* may be empty */
+};
+
+#define REGISTRAR_EVENT_LIST(X)                                                                                        \
+	X(REGISTRAR_ADDED, "added")                                                                                    \
+	X(REGISTRAR_REFRESHED, "refreshed")                                                                            \
+	X(REGISTRAR_REMOVED, "removed") /* by its owner, or to make room */                                            \
+	X(REGISTRAR_EXPIRED, "expired")
+enum registrar_event {
+#define X(name, text) name,
+	REGISTRAR_EVENT_LIST(X)
+#undef X
+		REGISTRAR_EVENT_COUNT
+};
+const char *registrar_event_name(enum registrar_event event);
+
+struct registrar_listener {
+	void (*on_event)(void *arg, enum registrar_event event, const struct registrar_contact *contact);
+	/* One line for the log: a request that was refused (why is static), or trouble with the state file. May be NULL. */
+	void (*on_problem)(void *arg, const struct transport_flow *flow, const char *why);
+	void *arg;
+};
+
+/* The options from the configuration. */
+void registrar_options_init(struct registrar_options *options, const struct conf *conf);
+/* The bindings of extensions that the configuration no longer has are not restored. auth, loop and extensions
+ * must outlive the registrar. ERR_NOMEM; ERR_IO, ERR_PERMISSION (the state file cannot be written: ret_problem). A state file
+ * that cannot be understood is no error: there are just no bindings. */
+int registrar_new(struct loop *loop, struct auth *auth, const struct registrar_options *options,
+		  const struct conf_extension *extensions, size_t extension_count, struct registrar **ret_registrar,
+		  struct transport_problem *ret_problem) WARN_UNUSED;
+void registrar_free(struct registrar *registrar); /* NULL is allowed; bindings stay in the state file */
+void registrar_set_listener(struct registrar *registrar, const struct registrar_listener *listener);
+
+/* A REGISTER: authenticates, applies, and always answers. */
+void registrar_on_register(struct registrar *registrar, struct transaction *transaction);
+
+/* Bindings of a number, highest q first, among equals the most recently refreshed first. Returns how many it wrote, at
+ * most max; 0: nobody is there. */
+size_t registrar_find(const struct registrar *registrar, struct view number, struct registrar_contact *ret_contacts,
+		      size_t max);
+/* All bindings, by extension in the order of the configuration. */
+void registrar_walk(const struct registrar *registrar,
+		    void (*visit)(void *arg, const struct registrar_contact *contact), void *arg);
+
+struct registrar_stats {
+	uint32_t bindings, extensions; /* now; extensions with at least one */
+	uint64_t requests, refused;    /* refused: 4xx and 5xx but challenges */
+	uint64_t added, refreshed, removed, expired;
+	uint64_t state_errors; /* lines that could not be written or read */
+};
+const struct registrar_stats *registrar_stats(const struct registrar *registrar);
+
+#endif
