@@ -166,7 +166,7 @@ static int hold_old(const char *path, int *ret_fd, struct shm_refusal *refusal)
 /* Makes the finished file visible. ERR_AGAIN: somebody was faster, look again who. */
 static int publish(const char *temporary, const char *path, struct shm_refusal *refusal)
 {
-	int old, error = hold_old(path, &old, refusal);
+	int old = -1, error = hold_old(path, &old, refusal);
 
 	if (error)
 		return error;
