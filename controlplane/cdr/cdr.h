@@ -2,10 +2,10 @@
  *
  * Used by controlplane/call (cdr_write when a call ends) and controlplane/api (cdr_recent).
  * Threads: cdr_open, cdr_write, cdr_tick, cdr_close belong to the signalling thread. cdr_recent and cdr_status: any
- * thread. One thread of our own makes the files durable (fdatasync about once a second) and deletes old ones; the
+ * thread. One thread of our own makes the files durable (fdatasync after each cdr_tick) and deletes old ones; the
  * signalling thread never waits for either.
  * Durability: a record is one write(2) of a whole line with O_APPEND, done before cdr_write returns, so a crash of the
- * process loses no finished call; a crash of the machine loses at most sync_interval_ms. A line that was torn by it is
+ * process loses no finished call; a crash of the machine loses about what came since the last tick. A line that was torn by it is
  * closed at the next start, so that it spoils no other line; readers skip lines that are not JSON.
  * A write that fails (disk full, directory gone) is counted, kept in a queue of queue_max lines and retried by cdr_tick
  * and by the next record, in order; beyond that the newest line is lost and counted. Calls are never held up.
@@ -85,9 +85,9 @@ struct cdr_record {
 
 struct cdr_options {
 	const char *directory;        /* created if missing (its parent must exist) */
-	const char *filename_pattern; /* "cdr-%Y-%m-%d.jsonl": each of %Y %m %d exactly once, no slash */
+	const char *filename_pattern; /* "cdr-%Y-%m-%d.jsonl": each of %Y %m %d exactly once, no slash; or none of them:
+					 one file that is never rotated and never deleted */
 	uint32_t retention_days;      /* files of days further back are deleted; 0: kept for ever */
-	uint32_t sync_interval_ms;    /* 0: 1000 */
 	size_t queue_max;             /* lines; 0: 10000 */
 };
 
@@ -106,7 +106,8 @@ int cdr_open(const struct cdr_options *options, uint64_t wall_ms, struct cdr **r
 void cdr_close(struct cdr *cdr);
 /* Never fails for the caller; what happened to the line is in cdr_status. */
 void cdr_write(struct cdr *cdr, const struct cdr_record *record);
-/* To be called about once a second: retries waiting lines, has old files deleted when a day passed. */
+/* To be called about once a second: retries waiting lines, has the files synced, and old ones deleted when a day
+ * passed. */
 void cdr_tick(struct cdr *cdr, uint64_t wall_ms);
 
 /* Calls visit for up to `limit` records, newest first; a line is a JSON object without its newline and lives until

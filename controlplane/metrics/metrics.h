@@ -5,7 +5,9 @@
  * Threads: any thread may count or read at any time; values are relaxed atomics and stand for themselves, a page is not
  * a moment frozen across rows. What the dataplane counts is not kept here: metrics_print is given a plain copy
  * (struct metrics_engine) that the signalling thread took from the segment.
- * Ownership: the app owns the one struct metrics; zeroed is a valid start.
+ * Ownership: the app owns the one struct metrics; zeroed is a valid start. controlplane/api sets what is known elsewhere
+ * (calls, sessions, registrations, transactions from struct api_status; the rows of CDRs and HTTP); the rest is counted
+ * where it happens.
  * Limits: METRICS_WORKERS_MAX workers; a page is at most METRICS_PAGE_SIZE bytes, tested with everything at its
  * largest.
  *

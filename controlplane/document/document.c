@@ -1,0 +1,119 @@
+/* Values of JSON documents; see document.h. */
+#include "controlplane/document/document.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum { INLINE_TEXT = 512 };
+
+/* Bytes of the UTF-8 sequence at `at` (RFC 3629: shortest form, no surrogates, up to U+10FFFF); 0 when it is none. */
+static size_t utf8_size(const uint8_t *at, size_t left)
+{
+	static const struct {
+		uint8_t first_min, first_max, second_min, second_max, size;
+	} forms[] = {
+		{0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+		{0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+		{0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		size_t size = forms[i].size;
+
+		if (at[0] < forms[i].first_min || at[0] > forms[i].first_max)
+			continue;
+		if (size > left || (size > 1 && (at[1] < forms[i].second_min || at[1] > forms[i].second_max)))
+			return 0;
+		for (size_t k = 2; k < size; k++)
+			if ((at[k] & 0xc0) != 0x80)
+				return 0;
+		return size;
+	}
+	return 0;
+}
+
+json_t *document_text_view(struct view bytes)
+{
+	char stack[INLINE_TEXT * 3 + 1];
+	char *clean = bytes.size <= INLINE_TEXT ? stack : malloc(bytes.size * 3 + 1);
+	struct text text;
+	json_t *node;
+
+	if (!clean)
+		return NULL;
+	text_init(&text, clean, bytes.size * 3 + 1);
+	for (size_t i = 0; i < bytes.size;) {
+		size_t size = utf8_size((const uint8_t *)bytes.at + i, bytes.size - i);
+
+		text_add(&text, size ? view_sub(bytes, i, size) : VIEW("\xef\xbf\xbd"));
+		i += MAX(size, 1);
+	}
+	node = json_stringn(text.at, text.size);
+	if (clean != stack)
+		free(clean);
+	return node;
+}
+
+json_t *document_text(const char *string)
+{
+	return string[0] ? document_text_view(view_of(string)) : json_null();
+}
+
+const char *document_time_print(uint64_t wall_ms, char buffer[DOCUMENT_TIME_SIZE])
+{
+	const uint64_t last_ms = 253402300799999; /* 9999-12-31T23:59:59.999Z */
+	uint64_t shown_ms = MIN(wall_ms, last_ms);
+	time_t seconds = (time_t)(shown_ms / 1000);
+	struct tm tm;
+	struct text text;
+
+	gmtime_r(&seconds, &tm);
+	text_init(&text, buffer, DOCUMENT_TIME_SIZE);
+	text_printf(&text, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+		    tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(shown_ms % 1000));
+	return buffer;
+}
+
+json_t *document_time(uint64_t wall_ms)
+{
+	char buffer[DOCUMENT_TIME_SIZE];
+
+	return wall_ms ? json_string(document_time_print(wall_ms, buffer)) : json_null();
+}
+
+json_t *document_endpoint(const struct net_endpoint *endpoint)
+{
+	char buffer[NET_ENDPOINT_TEXT];
+
+	return endpoint->address.family ? json_string(net_endpoint_print(endpoint, buffer)) : json_null();
+}
+
+json_t *document_u64(uint64_t value)
+{
+	return json_integer((json_int_t)MIN(value, (uint64_t)INT64_MAX));
+}
+
+int document_print(json_t *node, struct text *text)
+{
+	size_t room = text->capacity - text->size - 1, size;
+
+	if (!node)
+		return ERR_NOMEM;
+	size = json_dumpb(node, text->at + text->size, room, JSON_COMPACT);
+	json_decref(node);
+	if (size == 0 || size > room) {
+		text->at[text->size] = '\0';
+		return size ? ERR_TOO_LONG : ERR_NOMEM;
+	}
+	text->size += size;
+	text->at[text->size] = '\0';
+	return 0;
+}
+
+char *document_dump(json_t *node)
+{
+	char *dump = node ? json_dumps(node, JSON_COMPACT) : NULL;
+
+	json_decref(node);
+	return dump;
+}
