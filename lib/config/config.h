@@ -4,7 +4,7 @@
  * their types, defaults, ranges and help sentences are the rows of lib/config/schema.c; conf/voxlane.conf is printed
  * from them.
  * The loader walks the FILE, so a key that no row knows is refused instead of ignored. Every refusal is one line,
- * "file:line: what is wrong; what to do". @include works and the line named is the one in the included file.
+ * "file:line: what is wrong; what to do". libconfig's @include is refused: one file is the whole configuration.
  * Threads: conf_load from one thread at a time; a loaded struct is constant, any thread may read it.
  * Ownership: everything a struct conf points to belongs to it and lives until conf_free. Strings are never NULL. No
  * libconfig type leaves this folder.
@@ -134,6 +134,7 @@ struct conf_extension {
 	const char *password;             /* "" when a hash is given */
 	const char *ha1_md5, *ha1_sha256; /* hex of H(number:realm:password), or "" */
 	const char *name;                 /* shown to the called party */
+	const char *context;              /* whose routes its calls follow; dialplan.default_context unless given */
 	uint32_t max_contacts;            /* sip.contacts_per_extension unless given */
 	const char *where;                /* "file:line" */
 };

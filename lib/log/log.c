@@ -67,7 +67,7 @@ int log_init(enum log_level level, enum log_format format, const char *output)
 
 int log_reopen(void)
 {
-	int error = 0, fd;
+	int error = 0, fd = -1;
 
 	pthread_mutex_lock(&output_lock);
 	if (output_path[0]) {

@@ -1,0 +1,238 @@
+/* THE table of the configuration: every key that the file may contain, with its help. conf/voxlane.conf is printed from
+ * here (sample.c); a new key is a field in config.h and a row here. */
+#include "lib/config/schema.h"
+
+#define KIND_OF(type, field)                                                                                           \
+	_Generic(((type *)NULL)->field, bool                                                                           \
+		 : SCHEMA_BOOL, uint8_t                                                                                \
+		 : SCHEMA_U8, uint16_t                                                                                 \
+		 : SCHEMA_U16, uint32_t                                                                                \
+		 : SCHEMA_U32, int32_t                                                                                 \
+		 : SCHEMA_I32, const char *                                                                            \
+		 : SCHEMA_STRING, struct net_address                                                                   \
+		 : SCHEMA_ADDRESS, struct conf_strings                                                                 \
+		 : SCHEMA_STRINGS, struct conf_addresses                                                               \
+		 : SCHEMA_ADDRESSES, struct conf_integers                                                              \
+		 : SCHEMA_INTEGERS)
+#define ROW(key, type, field, min, max, fallback, unit, help)                                                          \
+	{                                                                                                              \
+		key, KIND_OF(type, field), offsetof(type, field), 0, min, max, fallback, unit, help, NULL, NULL, NULL  \
+	}
+#define CHOICE(key, type, field, choices, fallback, help)                                                              \
+	{                                                                                                              \
+		key, SCHEMA_CHOICE, offsetof(type, field), 0, 0, 0, fallback, "", help, choices, NULL, NULL            \
+	}
+#define CHOICES(key, type, field, choices, fallback, help)                                                             \
+	{                                                                                                              \
+		key, SCHEMA_CHOICES, offsetof(type, field), 0, 1, 32, fallback, "", help, choices, NULL, NULL          \
+	}
+#define GROUP(key, type, field, group, help)                                                                           \
+	{                                                                                                              \
+		key, SCHEMA_GROUP, offsetof(type, field), 0, 0, 0, "", "", help, NULL, group, NULL                     \
+	}
+#define LIST(key, type, field, count, max, group, help, example)                                                       \
+	{                                                                                                              \
+		key, SCHEMA_LIST, offsetof(type, field), offsetof(type, count), 0, max, "", "", help, NULL, group,     \
+			example                                                                                        \
+	}
+#define GROUP_OF(rows, type)                                                                                           \
+	{                                                                                                              \
+		rows, ARRAY_LEN(rows), sizeof(type), false, 0                                                          \
+	}
+#define GROUP_OF_WITH_WHERE(rows, type)                                                                                \
+	{                                                                                                              \
+		rows, ARRAY_LEN(rows), sizeof(type), true, offsetof(type, where)                                       \
+	}
+
+/* The order of each list is the order of its enum. */
+static const char *const transport_names[] = {"udp", NULL};
+static const char *const media_modes[] = {"bypass", NULL};
+static const char *const rotations[] = {"daily", "none", NULL};
+static const char *const levels[] = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", NULL};
+static const char *const formats[] = {"text", "json", NULL};
+static const char *const idles[] = {"adaptive", "poll", NULL};
+static const char *const drivers[] = {"af_xdp", "af_packet", "memif", "pci", "pcap", NULL};
+static const char *const serves[] = {"network", "local", NULL};
+static const char *const route_actions[] = {"extension", "echo", "reject", NULL};
+
+static const struct schema_row sip_rows[] = {
+	ROW("listen_ip", struct conf_sip, listen_ip, 0, 0, "0.0.0.0", "",
+	    "Address to listen on; \"0.0.0.0\" is every IPv4 address, \"::\" every IPv4 and IPv6 address."),
+	ROW("listen_port", struct conf_sip, listen_port, 1, 65535, "5060", "", "Port for UDP."),
+	CHOICES("transport", struct conf_sip, transports, transport_names, "udp", "Transports to listen on."),
+	ROW("max_concurrent_calls", struct conf_sip, max_concurrent_calls, 1, 1000000, "1000", "calls",
+	    "Further calls are refused with 503 and Retry-After."),
+	ROW("realm", struct conf_sip, realm, 1, 128, "voxlane", "", "Realm of digest authentication."),
+	ROW("domains", struct conf_sip, domains, 0, 64, "", "",
+	    "Domains that are ours beside our addresses; empty: any domain is."),
+	ROW("advertised_ip", struct conf_sip, advertised_ip, 0, 0, "", "",
+	    "Public address to write into SIP messages when we are behind 1:1 NAT; \"\": the address the peer "
+	    "reaches."),
+	ROW("allow_guests", struct conf_sip, allow_guests, 0, 0, "false", "",
+	    "Let callers without an account call extensions. Off unless you know why."),
+	ROW("min_expires", struct conf_sip, min_expires_s, 1, 86400, "60", "s", "Shortest registration granted."),
+	ROW("max_expires", struct conf_sip, max_expires_s, 1, 604800, "3600", "s",
+	    "Longest registration granted; also what a phone gets that asks for none."),
+	ROW("ring_timeout", struct conf_sip, ring_timeout_s, 1, 3600, "60", "s",
+	    "A call that nobody answers ends after this long."),
+	ROW("contacts_per_extension", struct conf_sip, contacts_per_extension, 1, 100, "5", "contacts",
+	    "Phones that may be registered for one extension at the same time."),
+	ROW("user_agent", struct conf_sip, user_agent, 0, 128, "Voxlane/" VOXLANE_VERSION, "",
+	    "Text of the Server and User-Agent headers; \"\": none."),
+};
+static const struct schema_group sip_group = GROUP_OF(sip_rows, struct conf_sip);
+
+static const struct schema_row port_pool_rows[] = {
+	ROW("start", struct conf_port_pool, start, 1024, 65534, "10000", "", "First port, even."),
+	ROW("end", struct conf_port_pool, end, 1025, 65535, "20000", "", "Last port."),
+};
+static const struct schema_group port_pool_group = GROUP_OF(port_pool_rows, struct conf_port_pool);
+
+static const struct schema_row media_rows[] = {
+	CHOICE("mode", struct conf_media, mode, media_modes, "bypass",
+	       "bypass: the engine anchors and relays media without transcoding."),
+	GROUP("port_pool", struct conf_media, port_pool, &port_pool_group,
+	      "UDP ports for RTP (even) and RTCP (the next one), on every media address."),
+	ROW("rtp_timeout", struct conf_media, rtp_timeout_s, 0, 86400, "60", "s",
+	    "A call whose media stays away this long is ended; 0: never."),
+	ROW("dscp", struct conf_media, dscp, 0, 63, "46", "", "DSCP of the media we send; 46 is EF."),
+	ROW("segment", struct conf_media, segment, 1, 255, "/dev/shm/voxlane-media", "",
+	    "File of the shared segment between the two daemons."),
+};
+static const struct schema_group media_group = GROUP_OF(media_rows, struct conf_media);
+
+static const struct schema_row events_rows[] = {
+	ROW("webhook_urls", struct conf_events, webhook_urls, 0, 32, "", "", "URLs that events are posted to."),
+	ROW("webhook_timeout", struct conf_events, webhook_timeout_s, 1, 300, "10", "s", "Time for one attempt."),
+	ROW("webhook_retries", struct conf_events, webhook_retries, 0, 20, "3", "", "Attempts after the first one."),
+};
+static const struct schema_group events_group = GROUP_OF(events_rows, struct conf_events);
+
+static const struct schema_row cdr_rows[] = {
+	ROW("enabled", struct conf_cdr, enabled, 0, 0, "true", "", "Write call detail records."),
+	ROW("output_dir", struct conf_cdr, output_dir, 1, 4000, "./cdr", "", "Directory; made when it is missing."),
+	ROW("filename_pattern", struct conf_cdr, filename_pattern, 1, 200, "cdr-%Y-%m-%d.jsonl", "",
+	    "File name with the date as of strftime, in UTC."),
+	CHOICE("rotation", struct conf_cdr, rotation, rotations, "daily",
+	       "daily: a file named by the pattern each day; none: the one named when the daemon started."),
+	ROW("retention_days", struct conf_cdr, retention_days, 0, 36500, "90", "days",
+	    "Older files are removed; 0: never."),
+};
+static const struct schema_group cdr_group = GROUP_OF(cdr_rows, struct conf_cdr);
+
+static const struct schema_row logging_rows[] = {
+	CHOICE("level", struct conf_logging, level, levels, "INFO", "Lines below this level are not written."),
+	CHOICE("format", struct conf_logging, format, formats, "text", "json: an object a line."),
+	ROW("output", struct conf_logging, output, 1, 4000, "stdout", "",
+	    "\"stdout\", or a file that is opened anew on SIGHUP."),
+};
+static const struct schema_group logging_group = GROUP_OF(logging_rows, struct conf_logging);
+
+static const struct schema_row monitoring_rows[] = {
+	ROW("listen_ip", struct conf_monitoring, listen_ip, 0, 0, "127.0.0.1", "",
+	    "Address of the API. Any but loopback needs tokens, or allow_anonymous."),
+	ROW("health_check_port", struct conf_monitoring, health_check_port, 1, 65535, "8080", "",
+	    "Port of the API, /health and /ready."),
+	ROW("metrics_listen_ip", struct conf_monitoring, metrics_listen_ip, 0, 0, "127.0.0.1", "",
+	    "Address of /metrics, which needs no token."),
+	ROW("prometheus_port", struct conf_monitoring, prometheus_port, 1, 65535, "9090", "", "Port of /metrics."),
+	ROW("tokens", struct conf_monitoring, tokens, 0, 1000, "", "",
+	    "Bearer tokens of the API, at least 16 characters each; empty: no token is asked for."),
+	ROW("allow_anonymous", struct conf_monitoring, allow_anonymous, 0, 0, "false", "",
+	    "Serve the API without tokens to everybody who reaches listen_ip."),
+};
+static const struct schema_group monitoring_group = GROUP_OF(monitoring_rows, struct conf_monitoring);
+
+static const struct schema_row own_port_pool_rows[] = {
+	ROW("start", struct conf_port_pool, start, 1024, 65534, NULL, "", "First port, even."),
+	ROW("end", struct conf_port_pool, end, 1025, 65535, NULL, "", "Last port."),
+};
+static const struct schema_group own_port_pool_group = GROUP_OF(own_port_pool_rows, struct conf_port_pool);
+
+static const struct schema_row port_rows[] = {
+	ROW("name", struct conf_port, name, 1, 31, NULL, "", "A name of your choice, unique."),
+	CHOICE("driver", struct conf_port, driver, drivers, "af_xdp",
+	       "af_xdp: shares the interface with the kernel; af_packet: where AF_XDP cannot be had; pci: takes the "
+	       "device."),
+	ROW("device", struct conf_port, device, 1, 255, NULL, "",
+	    "Interface (af_xdp, af_packet), PCI address (pci), socket (memif) or file (pcap)."),
+	ROW("addresses", struct conf_port, addresses, 1, CONF_ADDRESSES_MAX, NULL, "", "Where media is received."),
+	ROW("advertised", struct conf_port, advertised, 0, CONF_ADDRESSES_MAX, "", "",
+	    "Public addresses, one for each of addresses, when those are behind 1:1 NAT."),
+	CHOICE("serves", struct conf_port, serves, serves, "network",
+	       "network: phones elsewhere; local: phones on this machine, through a veth pair."),
+	ROW("queues", struct conf_port, queues, 0, 64, "0", "queues", "0: one a worker, or what the device has."),
+	GROUP("port_pool", struct conf_port, port_pool, &own_port_pool_group, "Instead of media.port_pool."),
+	ROW("options", struct conf_port, options, 0, 255, "", "", "Further arguments of the DPDK driver."),
+	ROW("tap", struct conf_port, tap, 0, 15, "", "",
+	    "Interface to be made for everything that is not media (pci, memif)."),
+};
+static const struct schema_group port_group = GROUP_OF_WITH_WHERE(port_rows, struct conf_port);
+
+static const struct schema_row dataplane_rows[] = {
+	ROW("workers", struct conf_dataplane, workers, 1, 64, "1", "threads",
+	    "Threads that carry media, each on a core."),
+	CHOICE("idle", struct conf_dataplane, idle, idles, "adaptive",
+	       "adaptive: a worker without traffic naps; poll: it never sleeps (bare metal)."),
+	ROW("huge_pages", struct conf_dataplane, huge_pages, 0, 0, "false", "", "Take memory from huge pages."),
+	ROW("memory_mb", struct conf_dataplane, memory_mb, 0, 1048576, "0", "MB", "Memory for packets; 0: as needed."),
+	ROW("streams_per_worker", struct conf_dataplane, streams_per_worker, 16, 1048576, "16384", "streams",
+	    "Room in the table of each worker; a call takes two."),
+	ROW("main_core", struct conf_dataplane, main_core, -1, 1023, "-1", "", "Core of the main thread; -1: any."),
+	ROW("worker_cores", struct conf_dataplane, worker_cores, 0, 64, "", "", "A core for each worker; empty: any."),
+	LIST("ports", struct conf_dataplane, ports, port_count, CONF_PORTS_MAX, &port_group,
+	     "Network interfaces that carry media.",
+	     "{ name = \"lan\"; driver = \"af_xdp\"; device = \"eth0\"; addresses = [ \"192.0.2.10\", \"2001:db8::10\" "
+	     "]; }\n"),
+};
+static const struct schema_group dataplane_group = GROUP_OF(dataplane_rows, struct conf_dataplane);
+
+static const struct schema_row route_rows[] = {
+	ROW("pattern", struct conf_route, pattern, 1, 64, NULL, "",
+	    "A number; or \"_\" and a pattern: X is 0-9, Z is 1-9, N is 2-9, [2-5] a set, a last \".\" one or more, "
+	    "\"!\" any more."),
+	ROW("context", struct conf_route, context, 1, 64, "from-internal", "", "Callers to whom it applies."),
+	CHOICE("action", struct conf_route, action, route_actions, "extension",
+	       "extension: call the registered phones; echo: answer and echo; reject: refuse."),
+	ROW("target", struct conf_route, target, 0, 64, "", "", "Extension to call instead of the number dialled."),
+	ROW("code", struct conf_route, code, 400, 699, "404", "", "SIP response of reject."),
+};
+static const struct schema_group route_group = GROUP_OF_WITH_WHERE(route_rows, struct conf_route);
+
+static const struct schema_row dialplan_rows[] = {
+	ROW("default_context", struct conf_dialplan, default_context, 1, 64, "from-internal", "",
+	    "Context of extensions that name none."),
+	LIST("routes", struct conf_dialplan, routes, route_count, 10000, &route_group,
+	     "The most specific pattern that fits the dialled number wins. Without this list the routes below apply.",
+	     "{ pattern = \"_1XXX\"; action = \"extension\"; },\n"
+	     "{ pattern = \"_2XXX\"; action = \"extension\"; },\n"
+	     "{ pattern = \"7777\"; action = \"echo\"; }\n"),
+};
+static const struct schema_group dialplan_group = GROUP_OF(dialplan_rows, struct conf_dialplan);
+
+static const struct schema_row extension_rows[] = {
+	ROW("number", struct conf_extension, number, 1, 64, NULL, "", "Number and user name, unique."),
+	ROW("password", struct conf_extension, password, 0, 128, "", "", "Or one of the hashes."),
+	ROW("ha1_md5", struct conf_extension, ha1_md5, 0, 32, "", "", "MD5 of number:realm:password in hexadecimal."),
+	ROW("ha1_sha256", struct conf_extension, ha1_sha256, 0, 64, "", "",
+	    "SHA-256 of number:realm:password in hexadecimal."),
+	ROW("name", struct conf_extension, name, 0, 128, "", "", "Shown to the called party."),
+	ROW("context", struct conf_extension, context, 0, 64, "", "", "Instead of dialplan.default_context."),
+	ROW("max_contacts", struct conf_extension, max_contacts, 1, 100, "0", "contacts",
+	    "Instead of sip.contacts_per_extension."),
+};
+static const struct schema_group extension_group = GROUP_OF_WITH_WHERE(extension_rows, struct conf_extension);
+
+static const struct schema_row root_rows[] = {
+	GROUP("sip", struct conf, sip, &sip_group, "Signalling."),
+	GROUP("media", struct conf, media, &media_group, "Media, as both daemons see it."),
+	GROUP("dataplane", struct conf, dataplane, &dataplane_group, "The engine's threads and network ports."),
+	GROUP("dialplan", struct conf, dialplan, &dialplan_group, "Which number leads where."),
+	LIST("extensions", struct conf, extensions, extension_count, 1000000, &extension_group, "Accounts of phones.",
+	     "{ number = \"1000\"; password = \"a long secret\"; name = \"Alice\"; }\n"),
+	GROUP("cdr", struct conf, cdr, &cdr_group, "Call detail records."),
+	GROUP("events", struct conf, events, &events_group, "Events to other systems."),
+	GROUP("logging", struct conf, logging, &logging_group, "The log of both daemons."),
+	GROUP("monitoring", struct conf, monitoring, &monitoring_group, "The API and the metrics."),
+};
+const struct schema_group schema_root = GROUP_OF(root_rows, struct conf);
