@@ -1,9 +1,9 @@
 /* SIP messages in and out: sockets, flows, and which address of ours a peer sees.
  *
  * A transport listens at one or more endpoints and gives each message with the flow it came on to its receiver. A flow
- * is all that is needed to answer: kind, our address, the peer's, the connection. UDP today; TCP, TLS and WebSocket are
- * further rows of TRANSPORT_LIST and further makes of struct transport_listener, the flow has their connection already.
- * The network of scenarios (sim.h) is another make of the whole.
+ * is all that is needed to answer: kind, our address, the peer's, the connection. Sockets are UDP today; TCP has its row
+ * and its connection in the flow (scenarios use it), and TLS and WebSocket will be further rows. The network of
+ * scenarios (sim.h) is another make of the whole.
  *
  * Used by controlplane/transaction (the receiver) and by whoever starts a request toward an address.
  * Threads: the signalling loop's only. Ownership: bytes given to the receiver live until it returns; flows are values.
@@ -30,7 +30,9 @@ enum {
 };
 
 /* name as in Via, reliable, default port, URI transport parameter */
-#define TRANSPORT_LIST(X) X(TRANSPORT_UDP, "UDP", false, 5060, "udp")
+#define TRANSPORT_LIST(X)                                                                                              \
+	X(TRANSPORT_UDP, "UDP", false, 5060, "udp")                                                                    \
+	X(TRANSPORT_TCP, "TCP", true, 5060, "tcp") /* no sockets yet: ERR_UNSUPPORTED */
 
 enum transport_kind {
 #define X(name, text, reliable, port, parameter) name,
@@ -67,8 +69,8 @@ struct transport_options {
 };
 
 struct transport_receiver {
-	/* A datagram or a whole framed message. */
-	void (*on_message)(void *arg, const struct transport_flow *flow, struct view bytes);
+	/* A datagram or a whole framed message, at most TRANSPORT_MESSAGE_MAX bytes. They may be written to. */
+	void (*on_message)(void *arg, const struct transport_flow *flow, char *bytes, size_t size);
 	void *arg;
 };
 
@@ -77,7 +79,7 @@ struct transport_problem {
 };
 
 /* ERR_EXISTS: the port is in use; ERR_PERMISSION: a port below 1024 without privilege; ERR_NOT_FOUND: not an address of
- * this machine; ERR_INVALID, ERR_IO, ERR_NOMEM. ret_problem says it in words. */
+ * this machine; ERR_UNSUPPORTED, ERR_INVALID, ERR_IO, ERR_NOMEM. ret_problem says it in words. */
 int transport_new(struct loop *loop, const struct transport_options *options, const struct transport_receiver *receiver,
 		  struct transport **ret_transport, struct transport_problem *ret_problem) WARN_UNUSED;
 void transport_free(struct transport *transport); /* NULL is allowed */
@@ -85,7 +87,7 @@ void transport_free(struct transport *transport); /* NULL is allowed */
 const struct transport_listen *transport_listener(const struct transport *transport, size_t index);
 
 /* Sends now. ERR_TOO_LONG; ERR_AGAIN (buffers full: treat as lost on the way); ERR_NOT_FOUND (no route, no socket);
- * ERR_CLOSED (nothing listens there, or the connection is gone); ERR_IO. */
+ * ERR_CLOSED (the connection is gone); ERR_PERMISSION (a packet filter); ERR_IO. */
 int transport_send(struct transport *transport, const struct transport_flow *flow, struct view bytes) WARN_UNUSED;
 /* A flow toward a peer: our address is the one the kernel would use. ERR_NOT_FOUND (no route); ERR_UNSUPPORTED (no
  * listener of that kind and family). */
