@@ -56,6 +56,16 @@ struct conf_sip {
 	uint32_t ring_timeout_s;
 	uint32_t contacts_per_extension;
 	const char *user_agent;
+	const char *registrations_file; /* "": bindings die with the process */
+};
+
+enum conf_digest { CONF_DIGEST_MD5, CONF_DIGEST_SHA256 };
+
+struct conf_auth {
+	uint32_t algorithms; /* bits 1 << enum conf_digest */
+	uint32_t nonce_lifetime_s;
+	uint32_t ban_failures; /* 0: nobody is banned */
+	uint32_t ban_window_s, ban_time_s;
 };
 
 enum conf_media_mode { CONF_MEDIA_BYPASS };
@@ -158,6 +168,7 @@ struct conf_dialplan {
 
 struct conf {
 	struct conf_sip sip;
+	struct conf_auth auth;
 	struct conf_media media;
 	struct conf_events events;
 	struct conf_cdr cdr;

@@ -46,6 +46,7 @@
 
 /* The order of each list is the order of its enum. */
 static const char *const transport_names[] = {"udp", NULL};
+static const char *const digest_names[] = {"md5", "sha-256", NULL};
 static const char *const media_modes[] = {"bypass", NULL};
 static const char *const rotations[] = {"daily", "none", NULL};
 static const char *const levels[] = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", NULL};
@@ -79,8 +80,23 @@ static const struct schema_row sip_rows[] = {
 	    "Phones that may be registered for one extension at the same time."),
 	ROW("user_agent", struct conf_sip, user_agent, 0, 128, "Voxlane/" VOXLANE_VERSION, "",
 	    "Text of the Server and User-Agent headers; \"\": none."),
+	ROW("registrations_file", struct conf_sip, registrations_file, 0, 4000, "", "",
+	    "File that keeps registrations over a restart, so that phones are reachable at once; \"\": none."),
 };
 static const struct schema_group sip_group = GROUP_OF(sip_rows, struct conf_sip);
+
+static const struct schema_row auth_rows[] = {
+	CHOICES("algorithms", struct conf_auth, algorithms, digest_names, "md5",
+		"Offered to phones, the strongest first. Add sha-256 when all phones know it: some give up when they "
+		"see it."),
+	ROW("nonce_lifetime", struct conf_auth, nonce_lifetime_s, 5, 3600, "60", "s",
+	    "A challenge can be answered for this long; phones renew it without asking their user."),
+	ROW("ban_failures", struct conf_auth, ban_failures, 0, 1000000, "20", "failures",
+	    "Wrong answers from one address within ban_window that ban it; 0: nobody is banned. Loopback never is."),
+	ROW("ban_window", struct conf_auth, ban_window_s, 1, 86400, "60", "s", "Time in which failures are counted."),
+	ROW("ban_time", struct conf_auth, ban_time_s, 1, 604800, "300", "s", "A ban ends after this long."),
+};
+static const struct schema_group auth_group = GROUP_OF(auth_rows, struct conf_auth);
 
 static const struct schema_row port_pool_rows[] = {
 	ROW("start", struct conf_port_pool, start, 1024, 65534, "10000", "", "First port, even."),
@@ -225,6 +241,7 @@ static const struct schema_group extension_group = GROUP_OF_WITH_WHERE(extension
 
 static const struct schema_row root_rows[] = {
 	GROUP("sip", struct conf, sip, &sip_group, "Signalling."),
+	GROUP("auth", struct conf, auth, &auth_group, "Digest authentication of phones."),
 	GROUP("media", struct conf, media, &media_group, "Media, as both daemons see it."),
 	GROUP("dataplane", struct conf, dataplane, &dataplane_group, "The engine's threads and network ports."),
 	GROUP("dialplan", struct conf, dialplan, &dialplan_group, "Which number leads where."),
