@@ -101,7 +101,7 @@ static const char *pattern_parse(struct view text, struct routing_pattern *patte
 			continue;
 		}
 		if (pattern->len == ROUTING_PATTERN_PLACES)
-			return "a pattern matches at most 63 characters";
+			return "a pattern matches at most 64 characters";
 		if (pattern->is_exact) {
 			set_add(set, (unsigned char)text.at[0], (unsigned char)text.at[0]);
 			text = view_sub(text, 1, text.size);

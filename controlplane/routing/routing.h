@@ -30,8 +30,8 @@
 
 #include "lib/config/config.h"
 
-#define ROUTING_NUMBER_SIZE    64 /* a decoded number with its terminator; a longer one matches nothing */
-#define ROUTING_PATTERN_PLACES 63 /* longest pattern, counted in characters that it matches */
+#define ROUTING_NUMBER_SIZE    65 /* a decoded number with its terminator; a longer one matches nothing */
+#define ROUTING_PATTERN_PLACES 64 /* longest pattern, counted in characters that it matches */
 
 struct routing;
 
