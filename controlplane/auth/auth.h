@@ -108,7 +108,8 @@ struct auth_verdict {
 
 /* The defaults and what the configuration says of them. */
 void auth_options_init(struct auth_options *options, const struct conf *conf);
-/* key: fresh random bytes (loop_random). ERR_NOMEM, ERR_UNSUPPORTED (OpenSSL has no such hash). */
+/* key: fresh random bytes (loop_random). ERR_NOMEM; ERR_INVALID: a realm with quotes or backslashes;
+ * ERR_UNSUPPORTED: OpenSSL has no such hash. */
 int auth_new(const struct auth_options *options, const struct conf_extension *extensions, size_t extension_count,
 	     const uint8_t key[AUTH_KEY_SIZE], struct auth **ret_auth) WARN_UNUSED;
 void auth_free(struct auth *auth); /* NULL is allowed */
@@ -120,7 +121,7 @@ void auth_check(struct auth *auth, const struct sip_message *request, const stru
 void auth_write_challenge(struct sip_writer *out, void *verdict);
 
 /* The account of a number, or NULL. */
-const struct auth_account *auth_find(const struct auth *auth, struct view number);
+const struct auth_account *auth_find(struct auth *auth, struct view number);
 
 /* ---- defence ---- */
 bool auth_is_banned(const struct auth *auth, const struct net_address *source, uint64_t now_ms);

@@ -1,0 +1,459 @@
+/* The judgement of a request: credentials out of it, account, nonce, response, nonce-count, identity. The road: registrar
+ * and call ask auth_check, answer with its status, and let auth_write_challenge add the headers.
+ */
+#include "controlplane/auth/auth_private.h"
+
+#include "lib/container/map.h"
+
+#include <openssl/crypto.h>
+
+#include <stdlib.h>
+
+struct account_row {
+	struct auth_account account;
+	struct map_node node;
+};
+
+struct auth {
+	struct auth_options options;
+	char *realm;
+	struct digest *digest;
+	struct account_row *rows;
+	size_t row_count;
+	struct map by_number;
+	struct auth_account nobody; /* stands in for every number that does not exist */
+	uint64_t sequence;          /* of the next nonce */
+	struct replay replay;
+	struct sources sources;
+	struct auth_stats stats;
+	void (*on_failure)(void *arg, const struct auth_failure *failure);
+	void *on_failure_arg;
+};
+
+static const struct {
+	const char *name;
+	unsigned status;
+} results[] = {
+#define X(id, name, status) [id] = {name, status},
+	AUTH_RESULT_LIST(X)
+#undef X
+};
+
+const char *auth_result_name(enum auth_result result)
+{
+	return (unsigned)result < AUTH_RESULT_COUNT ? results[result].name : "?";
+}
+
+void auth_options_init(struct auth_options *options, const struct conf *conf)
+{
+	const struct conf_auth *from = &conf->auth;
+
+	*options = (struct auth_options){
+		.realm = conf->sip.realm,
+		.nonce_lifetime_ms = (uint64_t)from->nonce_lifetime_s * 1000,
+		.ban_failures = from->ban_failures,
+		.ban_window_ms = (uint64_t)from->ban_window_s * 1000,
+		.ban_ms = (uint64_t)from->ban_time_s * 1000,
+	};
+	/* The strongest first: RFC 8760 2.4. */
+	if (from->algorithms & 1u << CONF_DIGEST_SHA256)
+		options->algorithms[options->algorithm_count++] = AUTH_SHA256;
+	if (from->algorithms & 1u << CONF_DIGEST_MD5)
+		options->algorithms[options->algorithm_count++] = AUTH_MD5;
+}
+
+/* ---- accounts ---- */
+static bool match_number(const struct map_node *node, const void *key)
+{
+	const struct account_row *row = CONTAINER_OF(node, struct account_row, node);
+
+	return view_is(*(const struct view *)key, row->account.number);
+}
+
+static int account_init(struct auth *auth, struct auth_account *account, const struct conf_extension *from)
+{
+	const char *const hashes[] = {[AUTH_MD5] = from->ha1_md5, [AUTH_SHA256] = from->ha1_sha256};
+	int error;
+
+	account->number = strdup(from->number);
+	account->name = strdup(from->name);
+	if (!account->number || !account->name)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < AUTH_ALGORITHM_COUNT; i++) {
+		if (from->password[0]) {
+			error = digest_ha1(auth->digest, (enum auth_algorithm)i, view_of(from->number),
+					   view_of(auth->realm), view_of(from->password), account->ha1[i]);
+			if (error)
+				return error;
+		} else if (strlen(hashes[i]) == digest_hex_size((enum auth_algorithm)i)) {
+			for (size_t k = 0; hashes[i][k]; k++)
+				account->ha1[i][k] = (char)(hashes[i][k] | 0x20); /* hex digits to lower case */
+		}
+	}
+	return 0;
+}
+
+static int accounts_init(struct auth *auth, const struct conf_extension *extensions, size_t count)
+{
+	const struct conf_extension nobody = {.number = "", .password = "?", .name = ""};
+	int error = account_init(auth, &auth->nobody, &nobody);
+
+	auth->rows = calloc(count + 1, sizeof(*auth->rows));
+	if (error || !auth->rows)
+		return error ? error : ERR_NOMEM;
+	for (size_t i = 0; i < count; i++) {
+		struct account_row *row = &auth->rows[auth->row_count++];
+
+		error = account_init(auth, &row->account, &extensions[i]);
+		if (error)
+			return error;
+		map_add(&auth->by_number, &row->node, hash_bytes(row->account.number, strlen(row->account.number)));
+	}
+	return 0;
+}
+
+const struct auth_account *auth_find(struct auth *auth, struct view number)
+{
+	struct map_node *node = map_find(&auth->by_number, hash_bytes(number.at, number.size), &number);
+
+	return node ? &CONTAINER_OF(node, struct account_row, node)->account : NULL;
+}
+
+/* ---- life ---- */
+int auth_new(const struct auth_options *options, const struct conf_extension *extensions, size_t extension_count,
+	     const uint8_t key[AUTH_KEY_SIZE], struct auth **ret_auth)
+{
+	struct auth *auth = calloc(1, sizeof(*auth));
+	int error;
+
+	if (!auth)
+		return ERR_NOMEM;
+	if (strpbrk(options->realm, "\"\\")) {
+		free(auth);
+		return ERR_INVALID;
+	}
+	auth->options = *options;
+	auth->realm = strdup(options->realm);
+	error = auth->realm ? map_init(&auth->by_number, match_number) : ERR_NOMEM;
+	if (!error)
+		error = digest_new(key, &auth->digest);
+	if (!error)
+		error = accounts_init(auth, extensions, extension_count);
+	if (!error)
+		error = replay_init(&auth->replay, AUTH_NONCES);
+	if (!error)
+		error = sources_init(&auth->sources, AUTH_SOURCES, options);
+	if (error) {
+		auth_free(auth);
+		return error;
+	}
+	*ret_auth = auth;
+	return 0;
+}
+
+static void account_fini(struct auth_account *account)
+{
+	free(account->number);
+	free(account->name);
+	OPENSSL_cleanse(account->ha1, sizeof(account->ha1));
+}
+
+void auth_free(struct auth *auth)
+{
+	if (!auth)
+		return;
+	for (size_t i = 0; i < auth->row_count; i++)
+		account_fini(&auth->rows[i].account);
+	account_fini(&auth->nobody);
+	free(auth->rows);
+	map_fini(&auth->by_number);
+	digest_free(auth->digest);
+	replay_fini(&auth->replay);
+	sources_fini(&auth->sources);
+	free(auth->realm);
+	free(auth);
+}
+
+struct digest *auth_digest(struct auth *auth)
+{
+	return auth->digest;
+}
+
+void auth_set_listener(struct auth *auth, void (*on_failure)(void *arg, const struct auth_failure *failure), void *arg)
+{
+	auth->on_failure = on_failure;
+	auth->on_failure_arg = arg;
+}
+
+const struct auth_stats *auth_stats(const struct auth *auth)
+{
+	return &auth->stats;
+}
+
+bool auth_is_banned(const struct auth *auth, const struct net_address *source, uint64_t now_ms)
+{
+	return sources_is_banned(&auth->sources, source, now_ms);
+}
+
+/* ---- judgement ---- */
+
+/* Everything that the steps below learn of one request. */
+struct inquiry {
+	struct auth *auth;
+	const struct sip_message *request;
+	const struct net_endpoint *source;
+	uint64_t now_ms;
+	struct sip_digest digest;
+	enum auth_algorithm algorithm;
+	uint32_t count; /* nc; 0: no qop */
+	const struct auth_account *account;
+	enum nonce_state nonce_state;
+	struct nonce nonce;
+	const char *why;
+};
+
+static bool is_offered(const struct auth *auth, enum auth_algorithm algorithm)
+{
+	for (size_t i = 0; i < auth->options.algorithm_count; i++) {
+		if (auth->options.algorithms[i] == algorithm)
+			return true;
+	}
+	return false;
+}
+
+/* The first credentials for our realm with an algorithm that we offer. AUTH_OK: there are some. */
+static enum auth_result find_credentials(struct inquiry *inquiry, enum auth_role role)
+{
+	enum sip_header_id id = role == AUTH_PROXY ? SIP_HEADER_PROXY_AUTHORIZATION : SIP_HEADER_AUTHORIZATION;
+	struct view value;
+
+	inquiry->why = "no credentials";
+	SIP_HEADER_FOREACH (inquiry->request, id, value) {
+		int error = sip_digest_parse(value, &inquiry->digest);
+
+		if (error == ERR_UNSUPPORTED)
+			continue;
+		if (error) {
+			inquiry->why = "the credentials do not follow their grammar";
+			return AUTH_BAD;
+		}
+		if (!view_is(inquiry->digest.realm, inquiry->auth->realm)) {
+			inquiry->why = "credentials for another realm";
+			continue;
+		}
+		if (digest_algorithm_parse(inquiry->digest.algorithm, &inquiry->algorithm) ||
+		    !is_offered(inquiry->auth, inquiry->algorithm)) {
+			inquiry->why = "credentials with an algorithm that was not offered";
+			continue;
+		}
+		return AUTH_OK;
+	}
+	return AUTH_CHALLENGE;
+}
+
+static bool parse_count(struct view text, uint32_t *ret_count)
+{
+	uint32_t count = 0;
+
+	if (text.size != 8)
+		return false;
+	for (size_t i = 0; i < text.size; i++) {
+		char c = text.at[i];
+		unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+				 : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
+							: 16;
+
+		if (digit == 16)
+			return false;
+		count = count << 4 | digit;
+	}
+	*ret_count = count;
+	return count > 0;
+}
+
+/* The uri of the credentials names what the Request-URI names, as far as clients agree on that. */
+static bool is_uri_of(struct view text, const struct sip_uri *request_uri)
+{
+	struct sip_uri uri;
+
+	if (view_equal(text, request_uri->text))
+		return true;
+	if (sip_uri_parse(text, &uri))
+		return false;
+	if (uri.user.at && request_uri->user.at && !sip_user_is_equal(uri.user, request_uri->user))
+		return false;
+	return view_equal_nocase(uri.host, request_uri->host);
+}
+
+static const char *check_fields(struct inquiry *inquiry)
+{
+	const struct sip_digest *digest = &inquiry->digest;
+
+	if (!digest->username.at || !digest->nonce.at || !digest->uri.at || !digest->response.at)
+		return "credentials without username, nonce, uri or response";
+	if (digest->qop.at) {
+		if (!view_is_nocase(digest->qop, "auth"))
+			return "credentials with a qop that was not offered";
+		if (!digest->cnonce.at || !parse_count(digest->nc, &inquiry->count))
+			return "credentials with a qop, but without cnonce or a valid nc";
+	}
+	if (!is_uri_of(digest->uri, &inquiry->request->uri))
+		return "the uri of the credentials is not that of the request";
+	return NULL;
+}
+
+/* The same work whether or not there is such an account. */
+static bool is_response_right(struct inquiry *inquiry)
+{
+	const struct sip_digest *digest = &inquiry->digest;
+	const struct digest_input input = {
+		.method = inquiry->request->method_text,
+		.uri = digest->uri,
+		.nonce = digest->nonce,
+		.nc = digest->nc,
+		.cnonce = digest->cnonce,
+		.qop = digest->qop.at ? digest->qop : VIEW_EMPTY,
+	};
+	size_t size = digest_hex_size(inquiry->algorithm);
+	const struct auth_account *account = auth_find(inquiry->auth, digest->username);
+	const char *ha1 = account ? account->ha1[inquiry->algorithm] : "";
+	bool is_real = ha1[0] != '\0', is_equal;
+	char expected[AUTH_HEX_SIZE];
+
+	if (digest_response(inquiry->auth->digest, inquiry->algorithm,
+			    is_real ? ha1 : inquiry->auth->nobody.ha1[inquiry->algorithm], &input, expected))
+		return false;
+	is_equal = digest->response.size == size && CRYPTO_memcmp(expected, digest->response.at, size) == 0;
+	if (!is_equal || !is_real) {
+		inquiry->why = account ? "wrong password" : "no such extension";
+		return false;
+	}
+	inquiry->account = account;
+	return true;
+}
+
+static void count_failure(struct inquiry *inquiry)
+{
+	struct auth *auth = inquiry->auth;
+	struct auth_failure failure = {
+		.source = inquiry->source,
+		.username = inquiry->digest.username,
+		.why = inquiry->why,
+	};
+
+	auth->stats.failures++;
+	if (inquiry->nonce_state != NONCE_FOREIGN && inquiry->nonce.is_of_source)
+		failure.failures =
+			sources_fail(&auth->sources, &inquiry->source->address, inquiry->now_ms, &failure.is_banned);
+	if (failure.is_banned)
+		auth->stats.bans++;
+	if (auth->on_failure)
+		auth->on_failure(auth->on_failure_arg, &failure);
+}
+
+/* The response is right: is it the first time? */
+static enum auth_result check_nonce(struct inquiry *inquiry)
+{
+	struct auth *auth = inquiry->auth;
+
+	switch (inquiry->nonce_state) {
+	case NONCE_OLD:
+		inquiry->why = "the nonce is too old";
+		return AUTH_STALE;
+	case NONCE_FOREIGN:
+		inquiry->why = "the nonce is not ours, or from before the restart";
+		return AUTH_STALE;
+	case NONCE_FRESH:
+		break;
+	}
+	switch (replay_use(&auth->replay, &inquiry->nonce, inquiry->count, inquiry->now_ms,
+			   auth->options.nonce_lifetime_ms)) {
+	case REPLAY_SEEN:
+		auth->stats.replays++;
+		inquiry->why = "the nonce-count was used before";
+		return AUTH_STALE;
+	case REPLAY_FORGOTTEN:
+		auth->stats.forgotten++;
+		inquiry->why = "too many nonces in use";
+		return AUTH_STALE;
+	case REPLAY_NEW:
+		break;
+	}
+	return AUTH_OK;
+}
+
+static enum auth_result check_identity(struct inquiry *inquiry)
+{
+	const struct sip_message *request = inquiry->request;
+	bool is_register = request->method == SIP_METHOD_REGISTER;
+	struct view user = is_register ? request->to.uri.user : request->from.uri.user;
+
+	if (user.at && sip_user_is_equal(user, view_of(inquiry->account->number)))
+		return AUTH_OK;
+	inquiry->why = is_register ? "To is not the extension that authenticated"
+				   : "From is not the extension that authenticated";
+	return AUTH_FORBIDDEN;
+}
+
+static enum auth_result judge(struct inquiry *inquiry, enum auth_role role)
+{
+	struct auth *auth = inquiry->auth;
+	enum auth_result result;
+
+	if (auth_is_banned(auth, &inquiry->source->address, inquiry->now_ms)) {
+		inquiry->why = "banned";
+		return AUTH_BANNED;
+	}
+	result = find_credentials(inquiry, role);
+	if (result != AUTH_OK)
+		return result;
+	inquiry->why = check_fields(inquiry);
+	if (inquiry->why)
+		return AUTH_BAD;
+	inquiry->nonce_state =
+		nonce_check(auth->digest, view_of(auth->realm), &inquiry->source->address, inquiry->digest.nonce,
+			    inquiry->now_ms, auth->options.nonce_lifetime_ms, &inquiry->nonce);
+	if (!is_response_right(inquiry)) {
+		count_failure(inquiry);
+		return AUTH_CHALLENGE;
+	}
+	result = check_nonce(inquiry);
+	return result == AUTH_OK ? check_identity(inquiry) : result;
+}
+
+void auth_check(struct auth *auth, const struct sip_message *request, const struct net_endpoint *source,
+		enum auth_role role, uint64_t now_ms, struct auth_verdict *ret_verdict)
+{
+	struct inquiry inquiry = {.auth = auth, .request = request, .source = source, .now_ms = now_ms, .why = ""};
+	enum auth_result result = judge(&inquiry, role);
+	bool is_challenge = result == AUTH_CHALLENGE || result == AUTH_STALE;
+
+	auth->stats.results[result]++;
+	*ret_verdict = (struct auth_verdict){
+		.result = result,
+		.status = is_challenge && role == AUTH_PROXY ? 407 : results[result].status,
+		.account = result == AUTH_OK || result == AUTH_FORBIDDEN ? inquiry.account : NULL,
+		.why = inquiry.why ? inquiry.why : "",
+		.auth = auth,
+		.role = role,
+	};
+	if (is_challenge)
+		nonce_make(auth->digest, view_of(auth->realm), &source->address, auth->sequence++, now_ms,
+			   ret_verdict->nonce);
+}
+
+void auth_write_challenge(struct sip_writer *out, void *verdict)
+{
+	const struct auth_verdict *of = verdict;
+	const struct auth *auth = of->auth;
+
+	if (of->nonce[0] == '\0')
+		return;
+	for (size_t i = 0; i < auth->options.algorithm_count; i++)
+		sip_write_header(out,
+				 of->role == AUTH_PROXY ? SIP_HEADER_PROXY_AUTHENTICATE : SIP_HEADER_WWW_AUTHENTICATE,
+				 "Digest realm=\"%s\", nonce=\"%s\", algorithm=%s, qop=\"auth\"%s", auth->realm,
+				 of->nonce, digest_algorithm_name(auth->options.algorithms[i]),
+				 of->result == AUTH_STALE ? ", stale=true" : "");
+}
