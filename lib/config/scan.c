@@ -13,8 +13,14 @@ static bool is_word(char c)
 	       c == '-' || c == '*';
 }
 
-/* Over the rest of a string, its closing quote included. */
-static void skip_string(struct scan *scan)
+static int refuse_line(struct conf_loader *loader, unsigned line, const char *what)
+{
+	snprintf(loader->problem->text, sizeof(loader->problem->text), "%s:%u: %s", loader->path, line, what);
+	return ERR_INVALID;
+}
+
+/* Over the rest of a string, its closing quote included; false when there is none. */
+static bool skip_string(struct scan *scan)
 {
 	for (; *scan->at && *scan->at != '"'; scan->at++) {
 		if (*scan->at == '\\' && scan->at[1])
@@ -22,8 +28,10 @@ static void skip_string(struct scan *scan)
 		if (*scan->at == '\n')
 			scan->line++;
 	}
-	if (*scan->at)
-		scan->at++;
+	if (!*scan->at)
+		return false;
+	scan->at++;
+	return true;
 }
 
 static void skip_comment(struct scan *scan)
@@ -69,17 +77,19 @@ int conf_scan(struct conf_loader *loader, const char *text)
 			scan.line++;
 			scan.at++;
 		} else if (*start == '"') {
+			unsigned line = scan.line;
+
 			scan.at++;
-			skip_string(&scan);
+			if (!skip_string(&scan))
+				return refuse_line(loader, line,
+						   "the string that starts here has no end; close it with a quote");
 		} else if (*start == '#' || (start[0] == '/' && start[1] == '/')) {
 			scan.at += strcspn(scan.at, "\n");
 		} else if (start[0] == '/' && start[1] == '*') {
 			skip_comment(&scan);
 		} else if (strncmp(start, "@include", 8) == 0) {
-			snprintf(loader->problem->text, sizeof(loader->problem->text),
-				 "%s:%u: @include is not supported; write everything into this file", loader->path,
-				 scan.line);
-			return ERR_INVALID;
+			return refuse_line(loader, scan.line,
+					   "@include is not supported; write everything into this file");
 		} else if (is_word(*start) && *start != '-') {
 			struct view word;
 

@@ -59,6 +59,8 @@
 	{"syntax", "sip: {\n listen_port == 5060;\n};", "test.conf:2: syntax error; look here and on the line above"},
 	{"missing brace", "sip: {\n listen_port = 5060;\n",
 	 "test.conf:3: syntax error; look here and on the line above"},
+	{"string without end", "sip: {\n realm = \"a;\n};",
+	 "test.conf:2: the string that starts here has no end; close it with a quote"},
 	{"given twice", "sip: { listen_port = 5060;\n listen_port = 5061; };",
 	 "test.conf:2: duplicate setting name; look here and on the line above"},
 	{"include", "# fine: @include\n@include \"/etc/passwd\"\n",
