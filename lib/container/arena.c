@@ -30,7 +30,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 	struct arena_block *block = arena->blocks;
 	void *at;
 
-	if (size > arena->limit - arena->used)
+	if (size > PTRDIFF_MAX / 2)
 		return NULL;
 	size = (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
 	if (size > arena->limit - arena->used)

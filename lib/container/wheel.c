@@ -101,21 +101,38 @@ static void tick(struct wheel *wheel)
 	}
 }
 
-static bool is_used(const struct wheel *wheel, unsigned level, unsigned slot)
+/* Slots from `slot` to the next one in use, going round: 1..WHEEL_SLOTS; 0 when none is. */
+static unsigned next_used(const uint64_t used[WHEEL_SLOTS / 64], unsigned slot)
 {
-	return wheel->used[level][slot / 64] >> (slot % 64) & 1;
+	unsigned from = (slot + 1) & SLOT_MASK;
+
+	for (unsigned i = 0; i <= WHEEL_SLOTS / 64; i++) {
+		unsigned word = (from / 64 + i) % (WHEEL_SLOTS / 64);
+		uint64_t bits = used[word];
+
+		if (i == 0)
+			bits &= UINT64_MAX << (from % 64);
+		if (bits)
+			return ((word * 64 + (unsigned)__builtin_ctzll(bits) - slot - 1) & SLOT_MASK) + 1;
+	}
+	return 0;
 }
 
+/* A slot of level 0 is due when the clock reaches it; one of a higher level is spread when the clock reaches its start. */
 uint64_t wheel_next_ms(const struct wheel *wheel)
 {
-	uint64_t until_round = WHEEL_SLOTS - (wheel->now_ms & SLOT_MASK);
+	uint64_t next = UINT64_MAX;
 
 	if (wheel->count == 0)
 		return UINT64_MAX;
-	for (uint64_t ahead = 1; ahead < until_round; ahead++)
-		if (is_used(wheel, 0, (unsigned)(wheel->now_ms + ahead) & SLOT_MASK))
-			return ahead;
-	return until_round;
+	for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
+		uint64_t now = wheel->now_ms >> (SLOT_BITS * level);
+		unsigned ahead = next_used(wheel->used[level], (unsigned)now & SLOT_MASK);
+
+		if (ahead > 0)
+			next = MIN(next, ((now + ahead) << (SLOT_BITS * level)) - wheel->now_ms);
+	}
+	return next;
 }
 
 void wheel_advance(struct wheel *wheel, uint64_t now_ms)
