@@ -2,10 +2,9 @@
  * and call ask auth_check, answer with its status, and let auth_write_challenge add the headers.
  */
 #include "controlplane/auth/auth_private.h"
+#include "controlplane/auth/openssl.h"
 
 #include "lib/container/map.h"
-
-#include <openssl/crypto.h>
 
 #include <stdlib.h>
 

@@ -2,10 +2,7 @@
  * auth.c and answer.c call it for every request with credentials.
  */
 #include "controlplane/auth/auth_private.h"
-
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
+#include "controlplane/auth/openssl.h"
 
 #include <stdlib.h>
 

@@ -2,8 +2,7 @@
  * Made for every challenge and checked for every answer by auth.c.
  */
 #include "controlplane/auth/auth_private.h"
-
-#include <openssl/crypto.h>
+#include "controlplane/auth/openssl.h"
 
 enum { TIME = 0, SEQUENCE = 5, SOURCE = 10, MAC = 14, NONCE_BYTES = 26, PART = 5 };
 
