@@ -1,0 +1,63 @@
+/* THE table: the road of every packet. */
+#include "dataplane/lane/lane.h"
+
+#define STEP(stage)                                                                                                    \
+	{                                                                                                              \
+		.name = #stage, .run = stage_##stage                                                                   \
+	}
+
+/* clang-format off */
+const struct lane_row lane_rows[LANE_COUNT] = {
+	[LANE_ENTRY]        = {"entry",        {STEP(parse), STEP(lookup), STEP(classify)}, .splits = true},
+	[LANE_TAKEN_OVER]   = {"takeover",     {STEP(lookup), STEP(classify)}, .splits = true},
+	[LANE_RELAY]        = {"relay",        {STEP(source), STEP(statistics), STEP(relay), STEP(transmit)}},
+	[LANE_FORK]         = {"fork",         {STEP(source), STEP(statistics), STEP(fork), STEP(relay), STEP(transmit)}},
+	[LANE_UNHEARD]      = {"unheard",      {STEP(source), STEP(statistics), STEP(unheard)}},
+	[LANE_HELD]         = {"held",         {STEP(source), STEP(statistics), STEP(held)}},
+	[LANE_RTCP]         = {"rtcp",         {STEP(rtcp_source), STEP(rtcp_relay), STEP(transmit)}},
+	[LANE_RTCP_UNHEARD] = {"rtcp_unheard", {STEP(rtcp_source), STEP(unheard)}},
+	[LANE_BINDING]      = {"binding",      {STEP(binding)}},
+};
+/* clang-format on */
+
+static void walk(struct stage_context *context, const struct lane_row *row, struct burst *burst)
+{
+	for (const struct lane_step *step = row->steps; step < row->steps + LANE_STAGES_MAX && step->run; step++) {
+		if (burst->count == 0)
+			return;
+		step->run(context, burst);
+	}
+}
+
+static bool is_one_lane(const struct burst *burst)
+{
+	for (uint16_t i = 1; i < burst->count; i++)
+		if (packet_meta(burst->packets[i])->lane != packet_meta(burst->packets[0])->lane)
+			return false;
+	return true;
+}
+
+void lane_run(struct stage_context *context, enum lane first, struct burst *burst)
+{
+	walk(context, &lane_rows[first], burst);
+	if (burst->count == 0)
+		return;
+	if (likely(is_one_lane(burst))) {
+		walk(context, &lane_rows[packet_meta(burst->packets[0])->lane], burst);
+		return;
+	}
+	for (unsigned lane = 0; lane < LANE_COUNT && burst->count; lane++) {
+		struct burst part;
+		uint16_t rest = 0;
+
+		part.count = 0;
+		for (uint16_t i = 0; i < burst->count; i++) {
+			if (packet_meta(burst->packets[i])->lane == lane)
+				part.packets[part.count++] = burst->packets[i];
+			else
+				burst->packets[rest++] = burst->packets[i];
+		}
+		burst->count = rest;
+		walk(context, &lane_rows[lane], &part);
+	}
+}

@@ -1,0 +1,127 @@
+/* Commands of the control plane: checked, prepared, and handed to the worker that owns the slot. */
+#include "dataplane/manager/private.h"
+
+#include "lib/log/log.h"
+
+static void refuse(struct manager *manager, uint16_t index, const struct shm_stream_id *id, int error, uint64_t now_ms)
+{
+	struct shm_event event = {.type = SHM_EVENT_STREAM_REFUSED, .error = error, .id = *id, .time_ms = now_ms};
+
+	manager_tell(manager, index, &event);
+}
+
+static void take_ports(struct manager *manager, uint16_t address, uint16_t port)
+{
+	/* RTP is even, so that its RTCP is in the same word. */
+	manager->ports_taken[address][port / 64] |= UINT64_C(3) << port % 64;
+}
+
+/* Can this SET be carried out, as far as the slot and the port are concerned? */
+static int check_set(const struct manager *manager, const struct manager_slot *slot, const struct shm_stream_set *set)
+{
+	if (slot->state == MANAGER_SLOT_ENDING)
+		return ERR_AGAIN;
+	if (slot->state == MANAGER_SLOT_LIVE) {
+		if (slot->generation != set->id.generation)
+			return ERR_EXISTS;
+		if (slot->address != set->address || slot->local_port != set->local_port)
+			return ERR_STATE;
+		return 0;
+	}
+	return manager_port_is_taken(manager, set->address, set->local_port) ? ERR_EXISTS : 0;
+}
+
+static void prepare_set(struct manager *manager, uint16_t index, const struct shm_stream_set *set, uint64_t now_ms)
+{
+	struct manager_worker *w = &manager->workers[index];
+	struct manager_slot *slot = &w->slots[set->id.index];
+	int error = check_set(manager, slot, set);
+	struct worker_operation *operation;
+	const struct net_endpoint *rtcp = set->remote_rtcp.address.family ? &set->remote_rtcp : &set->remote_rtp;
+
+	if (error) {
+		refuse(manager, index, &set->id, error, now_ms);
+		return;
+	}
+	if (slot->state == MANAGER_SLOT_FREE) {
+		*slot = (struct manager_slot){
+			.generation = set->id.generation,
+			.neighbours = {STREAM_NO_NEIGHBOUR, STREAM_NO_NEIGHBOUR},
+			.address = set->address,
+			.local_port = set->local_port,
+			.state = MANAGER_SLOT_LIVE,
+		};
+		take_ports(manager, set->address, set->local_port);
+	}
+	operation = manager_operation_get(w);
+	operation->type = WORKER_STREAM_SET;
+	operation->wish.set = *set;
+	operation->wish.rtp_neighbour = manager_next_hop(manager, set->address, &set->remote_rtp);
+	operation->wish.rtcp_neighbour = manager_next_hop(manager, set->address, rtcp);
+	manager_operation_send(w, operation);
+}
+
+static void prepare_del(struct manager *manager, uint16_t index, const struct shm_stream_del *del, uint64_t now_ms)
+{
+	struct manager_worker *w = &manager->workers[index];
+	struct manager_slot *slot = &w->slots[del->id.index];
+	struct worker_operation *operation;
+
+	if (slot->state == MANAGER_SLOT_FREE || slot->generation != del->id.generation) {
+		/* The wanted state is there already. */
+		struct shm_event event = {.type = SHM_EVENT_STREAM_GONE, .id = del->id, .time_ms = now_ms};
+
+		manager_tell(manager, index, &event);
+		return;
+	}
+	if (slot->state == MANAGER_SLOT_ENDING)
+		return; /* one answer is on its way */
+	slot->state = MANAGER_SLOT_ENDING;
+	operation = manager_operation_get(w);
+	operation->type = WORKER_STREAM_DEL;
+	operation->wish.set.id = del->id;
+	manager_operation_send(w, operation);
+}
+
+static void take_command(struct manager *manager, uint16_t index, const struct shm_command *command, uint64_t now_ms)
+{
+	struct manager_worker *w = &manager->workers[index];
+	int error = shm_command_check(manager->segment, index, command);
+
+	if (error) {
+		/* A peer that writes nonsense could do so a million times a second: told once a power of two. */
+		w->refused++;
+		if ((w->refused & (w->refused - 1)) == 0)
+			log_warning("manager", "worker %u: command %s refused: %s (%llu so far)", index,
+				    shm_command_name(command->type), error_text(error), (unsigned long long)w->refused);
+		if (command->type == SHM_COMMAND_STREAM_SET)
+			refuse(manager, index, &command->u.stream_set.id, error, now_ms);
+		return;
+	}
+	if (command->type == SHM_COMMAND_STREAM_SET)
+		prepare_set(manager, index, &command->u.stream_set, now_ms);
+	else if (command->type == SHM_COMMAND_STREAM_DEL)
+		prepare_del(manager, index, &command->u.stream_del, now_ms);
+}
+
+void manager_take_commands(struct manager *manager, uint16_t index, uint64_t now_ms)
+{
+	struct manager_worker *w = &manager->workers[index];
+
+	for (unsigned i = 0; i < MANAGER_COMMANDS_A_ROUND; i++) {
+		struct shm_command command;
+		int error;
+
+		/* An answer must have a place before a question is taken; so must the operation. */
+		if (w->free_count == 0 || !manager_tell_kept(manager, index))
+			return;
+		error = shm_command_get(&w->commands, &command);
+		if (error == ERR_EMPTY)
+			return;
+		if (error) {
+			log_error("manager", "worker %u: command ring: %s", index, error_text(error));
+			return;
+		}
+		take_command(manager, index, &command, now_ms);
+	}
+}

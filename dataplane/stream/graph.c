@@ -1,0 +1,101 @@
+/* The media graph: which stream sends what another receives, and the lanes that follow from it.
+ *
+ * Listeners hang in a list of the SLOT they name, living or not, so the order in which two legs are programmed does not
+ * matter, and a source may end and another begin in its slot without anybody searching for who names it.
+ */
+#include "dataplane/stream/private.h"
+
+static struct stream *slot_at(struct stream_table *table, uint32_t slot)
+{
+	return slot == STREAM_NO_SLOT ? NULL : &table->at[slot];
+}
+
+/* A slot that was never used is all zeros, in which 0 would name slot 0. */
+void stream_slot_touch(struct stream_table *table, uint32_t slot)
+{
+	for (; table->high <= slot; table->high++) {
+		struct stream *stream = &table->at[table->high];
+
+		stream->slot = table->high;
+		stream->source_slot = stream->first_listener = STREAM_NO_SLOT;
+		stream->next_listener = stream->previous_listener = STREAM_NO_SLOT;
+	}
+}
+
+static bool listens_to(const struct stream *listener, const struct stream *source)
+{
+	return listener->generation && listener->source_generation == source->generation;
+}
+
+/* Lanes and sink of a living stream, from its flags and its listeners. */
+static void choose_lanes(struct stream_table *table, struct stream *stream)
+{
+	struct stream *first = NULL;
+	unsigned count = 0;
+
+	for (struct stream *l = slot_at(table, stream->first_listener); l; l = slot_at(table, l->next_listener)) {
+		if (!listens_to(l, stream))
+			continue;
+		if (!first)
+			first = l;
+		count++;
+	}
+	stream->sink = first;
+	if (!(stream->flags & SHM_STREAM_RECEIVE))
+		stream->lanes[RTP_KIND_RTP] = LANE_HELD;
+	else if (count == 0)
+		stream->lanes[RTP_KIND_RTP] = LANE_UNHEARD;
+	else if (count == 1)
+		stream->lanes[RTP_KIND_RTP] = first->flags & SHM_STREAM_SEND ? LANE_RELAY : LANE_HELD;
+	else
+		stream->lanes[RTP_KIND_RTP] = LANE_FORK;
+	/* A report of what somebody received says nothing about what others sent: RTCP goes to a pair only. */
+	stream->lanes[RTP_KIND_RTCP] = count == 1 ? LANE_RTCP : LANE_RTCP_UNHEARD;
+	stream->lanes[RTP_KIND_STUN] = stream->lanes[RTP_KIND_DTLS] = LANE_BINDING;
+	stream->lanes[RTP_KIND_OTHER] = LANE_BINDING;
+}
+
+void stream_graph_unlink(struct stream_table *table, struct stream *stream)
+{
+	struct stream *source = slot_at(table, stream->source_slot), *next, *previous;
+
+	if (!source)
+		return;
+	next = slot_at(table, stream->next_listener);
+	previous = slot_at(table, stream->previous_listener);
+	if (next)
+		next->previous_listener = stream->previous_listener;
+	if (previous)
+		previous->next_listener = stream->next_listener;
+	else
+		source->first_listener = stream->next_listener;
+	stream->source_slot = stream->next_listener = stream->previous_listener = STREAM_NO_SLOT;
+	stream->source_generation = 0;
+	if (source->generation)
+		choose_lanes(table, source);
+}
+
+void stream_graph_link(struct stream_table *table, struct stream *stream, const struct shm_stream_id *id)
+{
+	struct stream *source, *first;
+
+	stream_slot_touch(table, id->index);
+	source = &table->at[id->index];
+	first = slot_at(table, source->first_listener);
+	stream->source_slot = id->index;
+	stream->source_generation = id->generation;
+	stream->next_listener = source->first_listener;
+	stream->previous_listener = STREAM_NO_SLOT;
+	if (first)
+		first->previous_listener = stream->slot;
+	source->first_listener = stream->slot;
+}
+
+void stream_graph_refresh(struct stream_table *table, struct stream *stream)
+{
+	struct stream *source = slot_at(table, stream->source_slot);
+
+	choose_lanes(table, stream);
+	if (source && source != stream && source->generation)
+		choose_lanes(table, source);
+}

@@ -1,0 +1,18 @@
+/* Between the sources of this folder. */
+#ifndef DATAPLANE_WORKER_PRIVATE_H
+#define DATAPLANE_WORKER_PRIVATE_H
+
+#include "dataplane/worker/worker.h"
+
+/* operate.c: what the manager asked for. */
+void worker_operate(struct worker *worker);
+/* publish.c: rows, time-outs and next hops of the streams whose turn it is; of all. */
+void worker_publish_slice(struct worker *worker);
+void worker_publish_all(struct worker *worker);
+/* A steady clock in microseconds for jitter. */
+static inline uint64_t worker_us(const struct worker *worker, uint64_t tsc)
+{
+	return (uint64_t)((unsigned __int128)tsc * worker->us_per_tsc >> 64);
+}
+
+#endif
