@@ -44,6 +44,19 @@ bool loop_defer(struct loop *loop, struct loop_message *message)
 	return true;
 }
 
+void loop_defer_cancel(struct loop *loop, struct loop_message *message)
+{
+	for (struct loop_message **at = &loop->deferred; *at; at = &(*at)->next) {
+		if (*at != message)
+			continue;
+		*at = message->next;
+		if (!*at)
+			loop->deferred_end = at;
+		atomic_store_explicit(&message->is_queued, false, memory_order_release);
+		return;
+	}
+}
+
 static void run_message(struct loop_message *message)
 {
 	void (*run)(void *arg) = message->run;

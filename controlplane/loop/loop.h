@@ -87,6 +87,8 @@ void loop_message_init(struct loop_message *message, void (*run)(void *arg), voi
 bool loop_post(struct loop *loop, struct loop_message *message);
 /* Loop's thread: runs at the end of this turn, when all callbacks have returned. Otherwise like loop_post. */
 bool loop_defer(struct loop *loop, struct loop_message *message);
+/* Takes a deferred (not a posted) message back. Nothing when it is not deferred. */
+void loop_defer_cancel(struct loop *loop, struct loop_message *message);
 
 /* ---- signals ---- */
 struct loop_signals {

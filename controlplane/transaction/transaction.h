@@ -13,16 +13,18 @@
  *
  * Threads: the signalling loop's only. Ownership: the layer owns transactions; a user may keep the pointer until it got
  * TRANSACTION_TERMINATED, which is always the last event; the memory goes after the turn. A user that goes away first
- * calls transaction_set_handler(transaction, NULL, NULL). Handlers may be called from within transaction_send and
- * transaction_respond (with TRANSPORT_ERROR, TERMINATED) and may call everything here.
- * Limits: transactions_max; memory_max bytes for all kept messages together (a server transaction keeps the request and
- * the last response, a client transaction the request and its ACK): beyond either, requests get a stateless 503 with
- * Retry-After and transaction_send says ERR_LIMIT.
+ * calls transaction_set_handler(transaction, NULL, NULL). Handlers are never called from within a function of this
+ * header, and may call all of them but transaction_layer_free.
+ * Limits: transactions_max, of which the last eighth is kept for requests within a dialog; memory_max bytes for all kept
+ * messages together (a server transaction keeps the request and the last response, a client transaction the request
+ * and its ACK): beyond either, requests get a stateless 503 with Retry-After and transaction_send says ERR_LIMIT. A
+ * transaction itself is below 1 KiB. A request other than INVITE that nobody answers is given up after 64*T1.
  */
 #ifndef CONTROLPLANE_TRANSACTION_TRANSACTION_H
 #define CONTROLPLANE_TRANSACTION_TRANSACTION_H
 
 #include "controlplane/transport/transport.h"
+#include "lib/sip/names.h"
 
 struct loop;
 struct sip_message;
@@ -31,9 +33,11 @@ struct transaction;
 struct transaction_layer;
 
 #define TRANSACTION_EVENT_LIST(X)                                                                                      \
-	X(TRANSACTION_RESPONSE, "response")   /* client: a response, provisional ones and further 2xx included */      \
-	X(TRANSACTION_CANCELLED, "cancelled") /* server, INVITE: CANCEL came (and has its 200); answer 487 now */      \
-	X(TRANSACTION_TIMEOUT, "timeout")     /* no response; or no ACK for our final response */                      \
+	X(TRANSACTION_RESPONSE, "response") /* client: a response, provisional ones and further 2xx included */        \
+	X(TRANSACTION_CANCELLED,                                                                                       \
+	  "cancelled")                    /* server, INVITE: CANCEL came (and has its 200); answer 487 now. Done by\
+						 the layer when there is no handler */   \
+	X(TRANSACTION_TIMEOUT, "timeout") /* no response; or no ACK for our final response */                          \
 	X(TRANSACTION_TRANSPORT_ERROR, "transport_error") /* could not be sent */                                      \
 	X(TRANSACTION_TERMINATED, "terminated")           /* the last event: forget the pointer */
 enum transaction_event_type {
@@ -77,8 +81,6 @@ void transaction_layer_free(struct transaction_layer *layer);
 struct transport_receiver transaction_receiver(struct transaction_layer *layer);
 void transaction_layer_set_transport(struct transaction_layer *layer, struct transport *transport);
 struct transport *transaction_transport(const struct transaction_layer *layer);
-/* What Via names and Contact should name on this flow, as "host" or "host:port" (with brackets for IPv6). */
-void transaction_write_host(struct transaction_layer *layer, const struct transport_flow *flow, struct sip_writer *out);
 
 /* ---- server ---- */
 /* The request, as long as the transaction lives; NULL for a client transaction. */
@@ -90,8 +92,8 @@ const char *transaction_tag(const struct transaction *transaction);
 
 struct transaction_reply {
 	unsigned status;
-	const char *reason;                                 /* NULL: the usual phrase */
-	const char *to_tag;                                 /* NULL: transaction_tag; not used when To has a tag */
+	const char *reason; /* NULL: the usual phrase */
+	const char *to_tag; /* NULL: transaction_tag; below 64 bytes; not used when To has a tag */
 	void (*headers)(struct sip_writer *out, void *arg); /* further headers; may be NULL */
 	void *arg;
 	struct view content_type, body; /* empty: none */
@@ -109,8 +111,8 @@ void transaction_acked(struct transaction *transaction);
  * but Content-Type and Content-Length, and ends with one of the three below. One at a time: beginning another, or
  * sending any other message, drops it. */
 struct sip_writer *transaction_begin(struct transaction_layer *layer, const struct transport_flow *flow,
-				     const char *method, struct view request_uri);
-/* Sends it. content_type and body may be empty. ERR_LIMIT, ERR_TOO_LONG, ERR_NOMEM: nothing was sent and no handler
+				     enum sip_method method, struct view request_uri);
+/* Sends it. content_type and body may be empty. ERR_STATE (nothing was begun), ERR_INVALID (a header), ERR_LIMIT, ERR_TOO_LONG, ERR_NOMEM: nothing was sent and no handler
  * will be called. */
 int transaction_send(struct transaction_layer *layer, struct view content_type, struct view body,
 		     transaction_handler *handler, void *arg, struct transaction **ret_transaction) WARN_UNUSED;

@@ -11,6 +11,13 @@ const char *fsm_state_name(const struct fsm *fsm)
 	return fsm->machine->states[fsm->state];
 }
 
+bool fsm_has_rule(const struct fsm *fsm, uint8_t event)
+{
+	const struct fsm_machine *machine = fsm->machine;
+
+	return machine->cells[fsm->state * machine->event_count + event].kind == FSM_CELL_RULE;
+}
+
 static void remember(struct fsm *fsm, uint8_t event, uint8_t to, uint64_t now_ms)
 {
 	struct fsm_transition *last = &fsm->history[(fsm->history_used - 1) % FSM_HISTORY];

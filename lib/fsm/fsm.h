@@ -96,6 +96,8 @@ struct fsm {
 void fsm_init(struct fsm *fsm, const struct fsm_machine *machine, void *owner);
 /* True when the event had a rule; false when it was ignored. */
 bool fsm_feed(struct fsm *fsm, uint8_t event, uint64_t now_ms, const void *data);
+/* Whether the event would have a rule now. */
+bool fsm_has_rule(const struct fsm *fsm, uint8_t event);
 const char *fsm_state_name(const struct fsm *fsm);
 /* A line per remembered transition, oldest first: "1234 CALLING --RECEIVED_1XX--> PROCEEDING". */
 void fsm_print_history(const struct fsm *fsm, struct text *out);
