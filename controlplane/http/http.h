@@ -28,7 +28,7 @@ struct http_limits {               /* 0 takes the default */
 	uint32_t body_bytes_max;   /* 1 MiB a request; more is 413 */
 	size_t memory_max;         /* 64 MiB a server of bodies and unsent answers; beyond it 503 */
 	uint32_t idle_ms;          /* 60000 without a request: closed */
-	uint32_t request_ms;       /* 10000 from its first byte to its last: 408, closed */
+	uint32_t request_ms;       /* 30000 from its first byte to its last: 408, closed */
 	uint32_t send_ms;          /* 15000 without the client taking a byte of what waits for it: closed */
 };
 
@@ -87,11 +87,11 @@ void http_server_free(struct http_server *server);
 /* Where it listens; with port 0 the port it got. */
 struct net_endpoint http_server_endpoint(const struct http_server *server);
 
-struct http_status {
+struct http_stats {
 	size_t connections, requests; /* now; requests that wait for their answer, orphans included */
 	size_t memory;                /* of memory_max, now */
 	uint64_t accepted, refused;   /* connections since the start */
 };
-struct http_status http_server_status(const struct http_server *server);
+struct http_stats http_server_stats(const struct http_server *server);
 
 #endif
