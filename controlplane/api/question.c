@@ -1,0 +1,98 @@
+/* Questions: from the API thread to the signalling thread and back, by messages. The question travels as a whole; while
+ * it is away only the signalling thread touches its rows. */
+#include "controlplane/api/api_private.h"
+
+#include <stdlib.h>
+
+static void question_free(struct api_question *question)
+{
+	if (question->api) {
+		question->api->question_bytes -= question->size;
+		loop_timer_stop(question->api->loop, &question->deadline);
+		list_del(&question->link);
+	}
+	free(question);
+}
+
+/* API thread: it came back. */
+static void on_return(void *arg)
+{
+	struct api_question *question = arg;
+
+	if (question->api && question->request)
+		question->route->show(question);
+	question_free(question);
+}
+
+/* Signalling thread. Without an api both threads have ended, and the loop only lets its messages go. */
+static void on_arrival(void *arg)
+{
+	struct api_question *question = arg;
+
+	if (!question->api) {
+		question_free(question);
+		return;
+	}
+	question->route->fetch(question);
+	loop_message_init(&question->message, on_return, question);
+	loop_post(question->api->loop, &question->message);
+}
+
+static void on_deadline(void *arg)
+{
+	struct api_question *question = arg;
+
+	/* The rows belong to the signalling thread still: show must not look at them. */
+	if (question->route->flags & API_SHOW_LATE) {
+		question->is_late = true;
+		question->route->show(question);
+	} else {
+		api_answer_error(question, API_ERROR_DEADLINE, "the signalling thread did not answer in time");
+	}
+}
+
+void api_ask(struct api *api, struct http_request *request, const struct api_route *route,
+	     const struct api_query *query, const char *id)
+{
+	size_t count = route->parameters & API_LIMIT ? query->limit : 1;
+	size_t size = sizeof(struct api_question) + count * route->row_size;
+	struct api_question *question = NULL;
+
+	if (api->question_bytes + size <= API_QUESTION_BYTES_MAX)
+		question = calloc(1, size);
+	if (!question) {
+		api_refuse(request, API_ERROR_LIMIT, "too many requests wait for an answer", NULL, NULL);
+		return;
+	}
+	question->api = api;
+	question->request = request;
+	question->route = route;
+	question->query = *query;
+	question->size = size;
+	memcpy(question->id, id, API_ID_SIZE);
+	list_init(&question->link);
+	loop_timer_init(&question->deadline, on_deadline, question);
+	list_add(&api->questions, &question->link);
+	api->question_bytes += size;
+	if (!route->fetch) {
+		on_return(question);
+		return;
+	}
+	loop_timer_start(api->loop, &question->deadline, API_ASK_MS);
+	loop_message_init(&question->message, on_arrival, question);
+	loop_post(api->options.sources.signalling, &question->message);
+}
+
+/* Both threads have ended. A question is queued in one of the two loops, which lets it go. */
+void api_questions_end(struct api *api)
+{
+	LIST_FOREACH_SAFE (it, &api->questions) {
+		struct api_question *question = LIST_ENTRY(it, struct api_question, link);
+
+		if (question->request)
+			api_answer_error(question, API_ERROR_LIMIT, "the server ends");
+		loop_timer_stop(api->loop, &question->deadline);
+		list_del(&question->link);
+		question->api = NULL;
+	}
+}

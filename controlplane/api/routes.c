@@ -1,0 +1,188 @@
+/* THE table of the API: what there is, who may, what it asks the signalling thread, what shows the answer. The
+ * description for machines (openapi.json) and for people (README.md) are printed from it. */
+#include "controlplane/api/api_private.h"
+
+#include <stdlib.h>
+
+#define PAGE   (API_LIMIT | API_OFFSET)
+#define STATUS sizeof(struct api_status)
+
+/* clang-format off */
+const struct api_route api_routes[] = {
+	{"GET", "/health", API_OPEN | API_ON_METRICS | API_SHOW_LATE, 0, STATUS, api_fetch_status, api_show_health,
+	 "Is the control plane alive?", "alive; 503 when its signalling thread does not answer"},
+	{"GET", "/ready", API_OPEN | API_ON_METRICS | API_SHOW_LATE, 0, STATUS, api_fetch_status, api_show_ready,
+	 "May calls be sent here?", "ready; 503 when a component is not"},
+	{"GET", "/metrics", API_OPEN | API_ON_METRICS | API_SHOW_LATE, 0, STATUS, api_fetch_status, api_show_metrics,
+	 "Figures for Prometheus", "text format 0.0.4"},
+	{"GET", "/api/stats", 0, 0, STATUS, api_fetch_status, api_show_stats,
+	 "Figures of this moment", "the figures"},
+	{"GET", "/api/cdr/recent", 0, API_LIMIT, 0, NULL, api_show_cdr,
+	 "The last call detail records, newest first", "the records"},
+	{"GET", "/api/v1/calls", 0, PAGE | API_CALL_ID | API_USER, sizeof(struct api_call_row), api_fetch_calls,
+	 api_show_calls, "Calls that exist now", "a page of calls, and how many there are in all"},
+	{"GET", "/api/v1/calls/{call_id}", 0, 0, sizeof(struct api_call_row), api_fetch_call, api_show_call,
+	 "One call", "the call"},
+	{"DELETE", "/api/v1/calls/{call_id}", 0, 0, 0, api_fetch_hang_up, api_show_hang_up,
+	 "Hang up", "never; 202 when the call begins to end"},
+	{"GET", "/api/v1/registrations", 0, PAGE | API_USER, sizeof(struct api_registration_row),
+	 api_fetch_registrations, api_show_registrations, "Phones that are registered now",
+	 "a page of contacts, and how many there are in all"},
+	{"GET", "/api/v1/streams", 0, PAGE | API_CALL_ID, sizeof(struct api_stream_row), api_fetch_streams,
+	 api_show_streams, "Media streams of the engine", "a page of streams, and how many there are in all"},
+	{"GET", "/api/v1/drops", 0, 0, STATUS, api_fetch_status, api_show_drops,
+	 "Packets that the media engine dropped, by reason", "every reason with its count"},
+	{"GET", "/api/v1/node", 0, 0, STATUS, api_fetch_status, api_show_node,
+	 "This node: versions, components, workers", "the node"},
+	{"GET", "/api/v1/openapi.json", 0, 0, 0, NULL, api_show_openapi,
+	 "This description", "OpenAPI 3.0"},
+};
+/* clang-format on */
+const size_t api_route_count = ARRAY_LEN(api_routes);
+
+const struct api_parameter_row api_parameters[API_PARAMETER_COUNT] = {
+#define X(name, text, type, help) {text, type, help},
+	API_PARAMETER_LIST(X)
+#undef X
+};
+
+/* ---- dispatch ---- */
+
+/* Segment by segment; a {parameter} takes any that is not empty. */
+static bool is_match(struct view pattern, struct view path, char id[API_ID_SIZE])
+{
+	while (pattern.at && path.at) {
+		struct view want = view_cut(&pattern, '/'), got = view_cut(&path, '/');
+
+		if (view_has_prefix(want, "{")) {
+			if (got.size == 0 || api_decode(got, false, id, API_ID_SIZE) < 0)
+				return false;
+		} else if (!view_equal(want, got)) {
+			return false;
+		}
+	}
+	return !pattern.at && !path.at;
+}
+
+const struct api_route *api_route_find(struct view method, struct view path, char id[API_ID_SIZE],
+				       struct text *ret_methods)
+{
+	if (view_is(method, "HEAD"))
+		method = VIEW("GET");
+	for (size_t i = 0; i < api_route_count; i++) {
+		if (!is_match(view_of(api_routes[i].path), path, id))
+			continue;
+		if (view_is(method, api_routes[i].method))
+			return &api_routes[i];
+		text_printf(ret_methods, "%s%s", ret_methods->size ? ", " : "", api_routes[i].method);
+	}
+	return NULL;
+}
+
+/* ---- what is printed from the table ---- */
+
+static json_t *parameter_document(const char *name, const char *where, const char *type, const char *help)
+{
+	return json_pack("{s:s, s:s, s:b, s:s, s:{s:s}}", "name", name, "in", where, "required",
+			 strcmp(where, "path") == 0, "description", help, "schema", "type", type);
+}
+
+/* "/api/v1/calls/{call_id}" has "call_id". */
+static bool find_path_parameter(const char *path, char *name, size_t name_size)
+{
+	struct view rest = view_of(path);
+
+	view_cut(&rest, '{');
+	return rest.at && view_copy(view_cut(&rest, '}'), name, name_size) == 0;
+}
+
+static json_t *parameters_document(const struct api_route *route)
+{
+	json_t *list = json_array();
+	int error = list ? 0 : -1;
+	char name[32];
+
+	if (find_path_parameter(route->path, name, sizeof(name)))
+		error |= json_array_append_new(list, parameter_document(name, "path", "string", "its id"));
+	for (size_t i = 0; i < API_PARAMETER_COUNT; i++)
+		if (route->parameters & 1u << i)
+			error |= json_array_append_new(list, parameter_document(api_parameters[i].name, "query",
+										api_parameters[i].type,
+										api_parameters[i].help));
+	if (error == 0)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+static json_t *operation_document(const struct api_route *route)
+{
+	bool is_open = route->flags & API_OPEN;
+	const char *good = strcmp(route->method, "DELETE") == 0 ? "202" : "200";
+
+	return json_pack("{s:s, s:o, s:o, s:{s:{s:s}, s:{s:s}}}", "summary", route->summary, "security",
+			 is_open ? json_array() : json_pack("[{s:[]}]", "bearer"), "parameters",
+			 parameters_document(route), "responses", good, "description", route->answer, "default",
+			 "description", "{\"error\":{\"code\",\"message\",\"field\"}}");
+}
+
+static int add_operation(json_t *paths, const struct api_route *route)
+{
+	json_t *path = json_object_get(paths, route->path);
+	const char *method = strcmp(route->method, "DELETE") == 0 ? "delete" : "get";
+
+	if (!path && json_object_set_new(paths, route->path, json_object()) < 0)
+		return ERR_NOMEM;
+	path = json_object_get(paths, route->path);
+	return json_object_set_new(path, method, operation_document(route)) < 0 ? ERR_NOMEM : 0;
+}
+
+char *api_openapi_print(const char *version)
+{
+	json_t *paths = json_object();
+
+	for (size_t i = 0; i < api_route_count && paths; i++)
+		if (add_operation(paths, &api_routes[i]) < 0) {
+			json_decref(paths);
+			paths = NULL;
+		}
+	return document_dump(json_pack("{s:s, s:{s:s, s:s}, s:o, s:{s:{s:{s:s, s:s}}}}", "openapi", "3.0.3", "info",
+				       "title", "Voxlane", "version", version, "paths", paths, "components",
+				       "securitySchemes", "bearer", "type", "http", "scheme", "bearer"));
+}
+
+void api_show_openapi(struct api_question *question)
+{
+	char *text = api_openapi_print(question->api->version);
+
+	if (text)
+		api_answer_text(question, 200, "application/json", text, strlen(text));
+	else
+		api_answer_error(question, API_ERROR_INTERNAL, error_text(ERR_NOMEM));
+}
+
+char *api_table_print(void)
+{
+	const size_t capacity = 256 * (api_route_count + 2);
+	char *table = malloc(capacity);
+	struct text text;
+
+	if (!table)
+		return NULL;
+	text_init(&text, table, capacity);
+	text_add_string(&text, "| request | query | token | what |\n|---|---|---|---|\n");
+	for (size_t i = 0; i < api_route_count; i++) {
+		const struct api_route *route = &api_routes[i];
+		const char *separator = "";
+
+		text_printf(&text, "| `%s %s` | ", route->method, route->path);
+		for (size_t k = 0; k < API_PARAMETER_COUNT; k++) {
+			if (!(route->parameters & 1u << k))
+				continue;
+			text_printf(&text, "%s`%s`", separator, api_parameters[k].name);
+			separator = " ";
+		}
+		text_printf(&text, " | %s | %s |\n", route->flags & API_OPEN ? "no" : "yes", route->summary);
+	}
+	return table;
+}
