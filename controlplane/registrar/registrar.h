@@ -9,12 +9,13 @@
  * What a REGISTER gets:
  *   401  not authenticated: see auth.h; a missing extension and a wrong password look alike
  *   403  the To names another extension, or the extension has max_contacts bindings already and none may go (below)
- *   400  broken Contact or Expires, "*" beside other contacts or without Expires: 0, a contact that is not sip: or sips:
+ *   400  broken Contact, "*" beside other contacts or without Expires: 0, a contact that is not sip: or sips:, more than
+ *        REGISTRAR_CHANGES_MAX contacts
  *   420  Require names something: nothing is supported that could be required here
  *   423  a contact wants fewer seconds than min_expires_s (not 0), with Min-Expires
  *   500  older than, or the same as, what its Call-ID sent before (CSeq; 10.3 step 7)
  *   200  all bindings of the extension with their remaining seconds. A request is applied as a whole or not at all
- * More seconds than max_expires_s are cut; without any, or with a broken number, it is REGISTRAR_EXPIRES_S (10.2.1.1).
+ * More seconds than max_expires_s are cut; without any, or with a broken number, it is max_expires_s (10.3 step 6).
  * A full extension: phones that lose their memory come back with new contacts and would lock themselves out until the old
  * ones expire, so first a binding of the same +sip.instance, else the one refreshed longest ago from the same source
  * address, makes room for the new one. Otherwise 403.
@@ -37,13 +38,13 @@ struct registrar;
 struct transaction;
 
 enum {
-	REGISTRAR_EXPIRES_S = 3600,
-	REGISTRAR_CONTACTS_MAX = 32,   /* of one extension, whatever max_contacts says */
+	REGISTRAR_CONTACTS_MAX = 100,  /* of one extension, whatever max_contacts says */
+	REGISTRAR_CHANGES_MAX = 32,    /* contacts in one REGISTER */
 	REGISTRAR_URI_MAX = 512,       /* bytes of a Contact URI: longer is 400 */
-	REGISTRAR_CALL_ID_MAX = 256,   /* SIP_CALL_ID_MAX */
 	REGISTRAR_USER_AGENT_MAX = 96, /* longer is cut */
 	REGISTRAR_INSTANCE_MAX = 96,   /* +sip.instance; longer is not kept */
 	REGISTRAR_BINDING_SIZE = 1536,
+	REGISTRAR_STATE_MAX = 64 << 20, /* bytes of a state file that is read back */
 };
 
 struct registrar_options {
@@ -98,7 +99,7 @@ void registrar_on_register(struct registrar *registrar, struct transaction *tran
 
 /* Bindings of a number, highest q first, among equals the most recently refreshed first. Returns how many it wrote, at
  * most max; 0: nobody is there. */
-size_t registrar_find(const struct registrar *registrar, struct view number, struct registrar_contact *ret_contacts,
+size_t registrar_find(struct registrar *registrar, struct view number, struct registrar_contact *ret_contacts,
 		      size_t max);
 /* All bindings, by extension in the order of the configuration. */
 void registrar_walk(const struct registrar *registrar,

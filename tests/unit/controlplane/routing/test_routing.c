@@ -136,7 +136,7 @@ static void random_pattern(uint32_t *seed, char *buffer)
 
 	buffer[size++] = '_';
 	for (size_t i = 0; i < len; i++)
-		size += (size_t)sprintf(buffer + size, "%s", places[next_random(seed) % ARRAY_LEN(places)]);
+		size += (size_t)snprintf(buffer + size, 8, "%s", places[next_random(seed) % ARRAY_LEN(places)]);
 	snprintf(buffer + size, 2, "%s", (const char *[]){"", ".", "!"}[next_random(seed) % 3]);
 }
 

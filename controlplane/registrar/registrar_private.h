@@ -1,0 +1,101 @@
+/* The parts of controlplane/registrar behind registrar.h: bindings (binding.c), a REGISTER as a plan (plan.c), the file
+ * that survives (state.c).
+ */
+#ifndef CONTROLPLANE_REGISTRAR_REGISTRAR_PRIVATE_H
+#define CONTROLPLANE_REGISTRAR_REGISTRAR_PRIVATE_H
+
+#include "controlplane/loop/loop.h"
+#include "controlplane/registrar/registrar.h"
+#include "lib/container/list.h"
+#include "lib/container/map.h"
+
+/* An extension (address of record) and its bindings, the most recently refreshed last. */
+struct aor {
+	struct map_node node;
+	char *number;
+	uint32_t max_contacts, count;
+	struct list bindings;
+};
+
+struct binding {
+	struct list link; /* in aor->bindings */
+	struct registrar *registrar;
+	struct aor *aor;
+	struct loop_timer timer;
+	struct transport_flow flow;
+	uint64_t since_ms, refreshed_ms, expires_at_ms; /* loop_now_ms */
+	uint32_t cseq;
+	unsigned q;
+	struct view uri, call_id, user_agent, instance; /* into text */
+	char text[];
+};
+
+struct state {
+	char *path; /* NULL: nothing is kept */
+	int fd;
+	uint32_t lines; /* in the file */
+	bool is_torn;   /* the last line was not written in full */
+};
+
+struct registrar {
+	struct loop *loop;
+	struct auth *auth;
+	struct registrar_options options;
+	struct aor *aors; /* in the order of the configuration */
+	size_t aor_count;
+	struct map by_number;
+	struct state state;
+	struct registrar_listener listener;
+	struct registrar_stats stats;
+};
+
+struct aor *registrar_find_aor(struct registrar *registrar, struct view number);
+
+/* ---- binding.c ---- */
+/* What a binding is made from; the texts are copied, those of user_agent and instance without control characters. */
+struct binding_values {
+	struct view uri, call_id, user_agent, instance;
+	struct transport_flow flow;
+	uint32_t cseq, expires_s;
+	unsigned q;
+};
+/* Not in its extension yet. NULL when out of memory. */
+struct binding *binding_new(struct registrar *registrar, struct aor *aor, const struct binding_values *values);
+/* Puts it there and starts its timer; takes the place of old, which is freed (NULL: none). */
+void binding_put(struct binding *binding, struct binding *old);
+/* Takes it out, if it is in, and frees it. */
+void binding_free(struct binding *binding);
+/* The binding of that extension whose URI is the same by RFC 3261 19.1.4, or NULL. */
+struct binding *binding_find(const struct aor *aor, const struct sip_uri *uri);
+void binding_show(const struct binding *binding, struct registrar_contact *ret_contact);
+/* Tells the listener and the statistics. */
+void binding_tell(const struct binding *binding, enum registrar_event event);
+
+/* ---- plan.c: everything about a REGISTER that can be refused, before anything is changed ---- */
+struct change {
+	struct sip_name_address contact;
+	uint32_t expires_s;
+	unsigned q;
+	struct binding *old, *new; /* old: has the same URI; new: takes its place, NULL when expires_s is 0 */
+};
+struct plan {
+	struct aor *aor;
+	struct change changes[REGISTRAR_CHANGES_MAX];
+	size_t change_count;
+	struct binding *victims[REGISTRAR_CHANGES_MAX]; /* go, to make room */
+	size_t victim_count;
+	bool is_all; /* "*": every binding goes */
+};
+/* Returns the status to answer with: 200, or a refusal, with its reason for the log. */
+unsigned plan_make(struct registrar *registrar, const struct sip_message *request, const struct transport_flow *flow,
+		   struct aor *aor, struct plan *plan, const char **ret_why);
+void plan_apply(struct registrar *registrar, struct plan *plan);
+
+/* ---- state.c ---- */
+/* Reads the bindings back and opens the file for more. ERR_IO, ERR_PERMISSION, ERR_NOMEM. */
+int state_init(struct registrar *registrar, const char *path, struct transport_problem *ret_problem) WARN_UNUSED;
+void state_fini(struct registrar *registrar);
+void state_write_put(struct registrar *registrar, const struct binding *binding);
+void state_write_del(struct registrar *registrar, const struct binding *binding);
+
+#endif
