@@ -61,11 +61,13 @@ struct port {
 	uint16_t first_address; /* of them in the segment's list; the others follow */
 	/* read by main only */
 	const struct conf_port *conf;
+	const struct port_driver *driver; /* af_xdp may have become af_packet, see README.md */
 	uint32_t ifindex;       /* kernel interface whose routes and neighbours count (its own, or the TAP); 0: none */
 	uint64_t fixed_peer;    /* neighbour word given by option peer_mac; 0: none */
 	struct port_twin *twin; /* TAP, or NULL */
-	struct port_guard *guard; /* kernel filters and the claim on the interface, or NULL */
-	char how[96];             /* what the start found, for people: "native XDP, zero copy, 2 queues" */
+	struct xdp_tap *tap;    /* kernel filters of af_packet, or NULL */
+	int claim;              /* descriptor that holds the interface for this process, or -1 */
+	char how[96];           /* what the start found, for people: "native XDP, zero copy" */
 	/* written by main, read by anybody */
 	CACHE_ALIGNED _Atomic bool is_up;
 	/* written by the workers through port_learn_peer, read by main */
@@ -87,10 +89,11 @@ struct port_plan {
 	char *argv[64]; /* into `text`; rte_eal_init may permute it */
 	char text[8192];
 	uint32_t memory_mb;
-	uint32_t packets;                        /* in the pool */
-	int16_t core_of_worker[SHM_WORKERS_MAX]; /* CPU it will run on; worker w is EAL lcore w + 1, main is lcore 0 */
-	int16_t main_core;
-	void *claims; /* interfaces this process holds; given to the table by port_start_all */
+	uint32_t packets; /* in the pool */
+	int main_core;
+	int core_of_worker[SHM_WORKERS_MAX]; /* CPU; worker w is EAL's lcore w + 1, the main thread is lcore 0 */
+	uint16_t queue_count[PORT_MAX];      /* to ask the device for */
+	int claims[PORT_MAX];                /* descriptors; taken over by port_start_all */
 };
 
 /* Checks what can be checked before EAL runs and fills in the arguments. debug: let EAL talk.
@@ -98,7 +101,7 @@ struct port_plan {
  * ERR_NOMEM (huge pages), ERR_UNSUPPORTED (driver not installed), ERR_INVALID. */
 int port_plan(const struct conf *conf, bool debug, struct port_plan *ret_plan,
 	      struct port_problem *ret_problem) WARN_UNUSED;
-/* Lets go of what a plan holds; after port_start_all there is nothing left to let go of. */
+/* Lets go of what a plan still holds. */
 void port_plan_fini(struct port_plan *plan);
 /* Makes the pool, opens, configures and starts every port, puts up the kernel's filters and TAPs. On failure everything
  * is as before. */
