@@ -273,13 +273,17 @@ static void plan_arguments(const struct conf_dataplane *conf, bool debug, struct
 	for (unsigned w = 0; w < conf->workers; w++)
 		text_printf(text, ",%u@%d", w + 1, plan->core_of_worker[w]);
 	end_argument(text);
-	/* No files shared with others: several engines run side by side, and nothing stays behind. */
-	add_argument(plan, text, "--in-memory");
 	add_argument(plan, text, "--no-telemetry");
 	add_argument(plan, text, "-m");
 	add_argument(plan, text, "%u", plan->memory_mb);
-	if (!conf->huge_pages)
+	/* No files shared with others, in DPDK's two ways of saying so: several engines run side by side, and nothing stays
+	 * behind. */
+	if (conf->huge_pages) {
+		add_argument(plan, text, "--in-memory");
+	} else {
 		add_argument(plan, text, "--no-huge");
+		add_argument(plan, text, "--no-shconf");
+	}
 	for (size_t i = 0; i < conf->port_count; i++) {
 		if (port_drivers[conf->ports[i].driver].vdev)
 			continue;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <rte_bus_vdev.h>
+#include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ether.h>
 
@@ -26,7 +26,7 @@ static int refuse(struct port_problem *problem, const struct port *port, const c
 /* Finds a PCI device that EAL has opened, or opens a virtual one. */
 static int open_device(struct port *port, const struct port_device *device, struct port_problem *problem)
 {
-	int error = port->driver->vdev ? rte_vdev_init(device->name, device->arguments) : 0;
+	int error = port->driver->vdev ? rte_eal_hotplug_add("vdev", device->name, device->arguments) : 0;
 
 	if (error == -ENOENT || error == -EINVAL)
 		log_debug("port", "%s: %s,%s", port->conf->name, device->name, device->arguments);
