@@ -1,0 +1,47 @@
+/* voxctl: the API for people at a terminal. Inside of the program: fetching (fetch.c), tables (show.c), commands
+ * (main.c).
+ *
+ * Exit codes: 0 done; 1 the server refused or answered nonsense; 2 wrong usage; 3 the server cannot be reached; 4 only
+ * of `status`: it answers, and is not ready.
+ * Terminal safety: text of strangers (user agents, numbers) is shown with control characters replaced.
+ */
+#ifndef TOOLS_VOXCTL_VOXCTL_H
+#define TOOLS_VOXCTL_VOXCTL_H
+
+#include <stdio.h>
+
+#include "controlplane/document/document.h"
+
+enum voxctl_exit { VOXCTL_DONE, VOXCTL_REFUSED, VOXCTL_USAGE, VOXCTL_UNREACHABLE, VOXCTL_NOT_READY };
+
+struct voxctl_server {
+	const char *url;   /* "http://127.0.0.1:8080", without a slash at the end */
+	const char *token; /* NULL: none */
+};
+
+struct voxctl_reply {
+	long status;  /* of HTTP */
+	char *body;   /* terminated */
+	json_t *json; /* NULL: the body is not JSON */
+};
+
+/* One request; ret_reply is to be freed. Anything but VOXCTL_DONE was explained on standard error. An HTTP status of
+ * 400 and above is VOXCTL_REFUSED unless it is `accepted_status`. */
+enum voxctl_exit voxctl_fetch(const struct voxctl_server *server, const char *method, const char *path,
+			      long accepted_status, struct voxctl_reply *ret_reply);
+void voxctl_reply_free(struct voxctl_reply *reply);
+/* Percent-encodes for a path segment; the caller frees. */
+char *voxctl_encode(const char *text);
+
+/* ---- showing ---- */
+struct voxctl_column {
+	const char *title;
+	const char *path; /* "counters.packets_in", "legs.0.codec" */
+	bool is_number;   /* to the right */
+};
+/* The value at path as text; "-" for null and what is not there. Printable characters only. */
+void voxctl_value(json_t *object, const char *path, char *buffer, size_t buffer_size);
+/* Columns as wide as their widest value. */
+void voxctl_table(FILE *to, json_t *rows, const struct voxctl_column *columns, size_t column_count);
+
+#endif
