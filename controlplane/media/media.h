@@ -24,12 +24,9 @@ struct media;
 struct media_stream;
 
 /* Which of this machine's addresses the kernel would use toward a peer, and whether the peer is on this very machine. A
- * seam: scenarios bring a table. ERR_NOT_FOUND: no route. */
+ * seam: transport_route in the daemon, a table in tests. ERR_NOT_FOUND: no route. */
 typedef int media_route(void *arg, const struct net_address *toward, struct net_address *ret_source,
 			bool *ret_is_local_host);
-/* The kernel's answer (a connected UDP socket sends nothing); arg is not used. */
-int media_route_kernel(void *arg, const struct net_address *toward, struct net_address *ret_source,
-		       bool *ret_is_local_host) WARN_UNUSED;
 
 struct media_options {
 	const char *segment_path;   /* of the dataplane's segment; copied */
@@ -37,7 +34,7 @@ struct media_options {
 	uint32_t orphan_timeout_ms; /* 0: 10 s */
 	uint32_t orphan_cap_ms;     /* 0: 4 h */
 	uint8_t dscp;               /* of all media, 0..63 */
-	media_route *route;         /* NULL: media_route_kernel */
+	media_route *route;         /* needed */
 	void *route_arg;
 	void (*on_ready)(bool is_ready, void *arg); /* each time media_is_ready changes; may be NULL */
 	void *arg;
@@ -85,7 +82,7 @@ const char *media_reason(const struct media *media);
  */
 int media_stream_new(struct media *media, const struct net_address *toward, const struct media_stream *beside,
 		     media_handler *on_event, void *arg, struct media_stream **ret_stream) WARN_UNUSED;
-/* Ends it. Its handler gets nothing more but MEDIA_GONE, in a later turn. Streams whose source it was have none then.
+/* Ends it. Its handler gets nothing more but MEDIA_GONE, later. Streams whose source it was have none then.
  */
 void media_stream_del(struct media_stream *stream);
 
@@ -97,7 +94,7 @@ const struct net_endpoint *media_stream_advertised(const struct media_stream *st
  * kept while what is signalled stays the same. rtp NULL or 0.0.0.0 or ::: nowhere. ERR_UNSUPPORTED: of another family
  * than the local address, or multicast; the remote stays as it was. */
 int media_stream_set_remote(struct media_stream *stream, const struct net_endpoint *rtp,
-			     const struct net_endpoint *rtcp, bool rtcp_mux) WARN_UNUSED;
+			    const struct net_endpoint *rtcp, bool rtcp_mux) WARN_UNUSED;
 /* Whose received media this one sends: itself is an echo, NULL is nothing. ERR_INVALID: on another worker. */
 int media_stream_set_source(struct media_stream *stream, struct media_stream *source) WARN_UNUSED;
 /* receive: what the peer sends is wanted; send: the peer wants to hear (RFC 3264: sendrecv is both, inactive none). */
@@ -123,7 +120,7 @@ struct media_stats {
 	uint64_t orphans_swept;
 	uint64_t attached;    /* times a dataplane was found */
 	uint64_t programmed;  /* commands sent */
-	uint64_t postponed;   /* commands that found the ring full and were sent later */
+	uint64_t postponed;   /* times that a command found its ring full and had to wait */
 	uint64_t refused;     /* SETs that the dataplane refused */
 	uint64_t bad_events;  /* from the dataplane, against the rules; ignored */
 	uint64_t corruptions; /* rings whose indices were impossible */

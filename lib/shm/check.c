@@ -1,5 +1,5 @@
 /* What a copied cell says against what the segment can mean; and the names of commands and events. */
-#include "lib/shm/internal.h"
+#include "lib/shm/shm_private.h"
 
 #define NAME(id, text) [id] = (text),
 static const char *const command_names[SHM_COMMAND_COUNT] = {SHM_COMMAND_LIST(NAME)};

@@ -1,5 +1,5 @@
 /* The head of a segment against this build: which field differs, both values, and what to do about it. */
-#include "lib/shm/internal.h"
+#include "lib/shm/shm_private.h"
 
 struct header_field {
 	const char *name;

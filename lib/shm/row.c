@@ -3,7 +3,7 @@
  * The words are atomic so that the copy is defined while the writer is at it; release stores and acquire loads keep the
  * two values of `sequence` around them without fences (on x86 both are plain moves).
  */
-#include "lib/shm/internal.h"
+#include "lib/shm/shm_private.h"
 
 #define READ_TRIES 16
 #define ROW_HEAD   8 /* sequence and generation, which are not copied as a word */

@@ -3,7 +3,7 @@
  * The file is finished and locked under a temporary name before it is renamed, and the one it replaces is held locked
  * until then: so whoever opens the path sees a complete segment, and of two dataplanes that start at once one loses.
  */
-#include "lib/shm/internal.h"
+#include "lib/shm/shm_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -358,4 +358,27 @@ struct shm_worker *shm_segment_worker(const struct shm_segment *segment, uint32_
 struct shm_stream_row *shm_segment_rows(const struct shm_segment *segment, uint32_t worker)
 {
 	return (struct shm_stream_row *)(void *)(shm_segment_worker(segment, worker) + 1);
+}
+
+bool shm_rows_next(const struct shm_segment *segment, uint32_t worker, uint32_t *from, uint32_t *ret_until)
+{
+	size_t size = sizeof(struct shm_stream_row), count = segment->streams_per_worker;
+	off_t rows = (off_t)((char *)shm_segment_rows(segment, worker) - (char *)segment->header);
+	off_t end = rows + (off_t)(count * size), data, hole;
+
+	if (*from >= count)
+		return false;
+	data = lseek(segment->fd, rows + (off_t)(*from * size), SEEK_DATA);
+	if (data < 0 && errno == ENXIO)
+		return false;
+	hole = data < 0 ? -1 : lseek(segment->fd, data, SEEK_HOLE);
+	if (hole < 0) { /* a file system that cannot say: everything may be in use */
+		*ret_until = (uint32_t)count;
+		return true;
+	}
+	if (data >= end)
+		return false;
+	*from = (uint32_t)((size_t)(data - rows) / size);
+	*ret_until = (uint32_t)MIN(((size_t)(hole - rows) + size - 1) / size, count);
+	return true;
 }

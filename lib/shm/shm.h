@@ -93,6 +93,8 @@ int shm_event_reader_init(struct shm_event_reader *reader, struct shm_event_ring
 /* 0, ERR_FULL (nothing was written), ERR_CORRUPT (the reader's index is impossible; nothing was written). */
 int shm_command_put(struct shm_command_writer *writer, const struct shm_command *command) WARN_UNUSED;
 int shm_event_put(struct shm_event_writer *writer, const struct shm_event *event) WARN_UNUSED;
+/* Has the reader taken everything that was put? */
+bool shm_command_is_drained(const struct shm_command_writer *writer);
 /* Copies the next cell out and frees it. 0, ERR_EMPTY, ERR_CORRUPT (indices impossible: the reader resets itself to the
  * producer's index, so what was between is lost, and says so once). The content is NOT checked: see *_check. */
 int shm_command_get(struct shm_command_reader *reader, struct shm_command *ret_command) WARN_UNUSED;
@@ -110,6 +112,9 @@ int shm_event_check(const struct shm_segment *segment, uint32_t worker, const st
  * a few times); ERR_CORRUPT: what it says cannot be. */
 int shm_stream_read(const struct shm_segment *segment, uint32_t worker, uint32_t index,
 		    struct shm_stream_row *ret_row) WARN_UNUSED;
+/* The next run of rows at or after *from that can be in use (rows on pages that were ever written): a scan that leaves the
+ * rest untouched, since reading would make the pages. False: no more. */
+bool shm_rows_next(const struct shm_segment *segment, uint32_t worker, uint32_t *from, uint32_t *ret_until);
 /* The writer's side: copies everything but `sequence` of from. One writing thread per row. */
 void shm_stream_write(struct shm_stream_row *row, const struct shm_stream_row *from);
 

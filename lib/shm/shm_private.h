@@ -1,6 +1,6 @@
 /* Shared by the sources of this folder only. */
-#ifndef LIB_SHM_INTERNAL_H
-#define LIB_SHM_INTERNAL_H
+#ifndef LIB_SHM_SHM_PRIVATE_H
+#define LIB_SHM_SHM_PRIVATE_H
 
 #include "lib/shm/shm.h"
 

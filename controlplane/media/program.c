@@ -1,0 +1,71 @@
+/* What is wanted becomes commands: one a stream and turn, later when the ring is full. */
+#include "controlplane/media/media_private.h"
+
+#include "lib/log/log.h"
+
+void media_program(struct media_stream *stream)
+{
+	struct media *media = stream->media;
+
+	if (list_is_empty(&stream->pending_link))
+		list_add(&media->pending, &stream->pending_link);
+	loop_defer(media->loop, &media->flush);
+}
+
+static int put(struct media *media, uint32_t worker, const struct shm_command *command)
+{
+	int error;
+
+	/* Our own mistakes end here, where they can be found. */
+	if (BUG_ON(shm_command_check(&media->segment, worker, command) < 0))
+		return 0;
+	error = shm_command_put(&media->workers[worker].commands, command);
+	if (error == 0)
+		media->stats.programmed++;
+	else if (error == ERR_CORRUPT)
+		media->stats.corruptions++;
+	return error;
+}
+
+int media_program_del(struct media *media, const struct shm_stream_id *id)
+{
+	struct shm_command command = {.type = SHM_COMMAND_STREAM_DEL, .u.stream_del.id = *id};
+
+	return put(media, id->worker, &command);
+}
+
+static int program_set(struct media_stream *stream)
+{
+	struct shm_command command = {.type = SHM_COMMAND_STREAM_SET, .u.stream_set = stream->set};
+	int error;
+
+	if (stream->source && stream->source->is_placed)
+		command.u.stream_set.source = stream->source->set.id;
+	error = put(stream->media, stream->set.id.worker, &command);
+	if (!error)
+		stream->is_programmed = true;
+	return error;
+}
+
+void media_program_flush(struct media *media)
+{
+	if (media->link != MEDIA_ATTACHED)
+		return;
+	LIST_FOREACH_SAFE (it, &media->pending) {
+		struct media_stream *stream = LIST_ENTRY(it, struct media_stream, pending_link);
+		int error = 0;
+
+		if (stream->is_placed && stream->state == MEDIA_STREAM_WANTED) {
+			error = program_set(stream);
+		} else if (stream->is_placed && stream->state == MEDIA_STREAM_ENDING) {
+			error = media_program_del(media, &stream->set.id);
+			if (!error)
+				stream->del_ms = loop_now_ms(media->loop);
+		}
+		if (error) { /* that worker's ring is full: the others may have room, this one is tried at the next tick */
+			media->stats.postponed++;
+			continue;
+		}
+		list_del(&stream->pending_link);
+	}
+}
