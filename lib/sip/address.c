@@ -73,7 +73,7 @@ int sip_name_address_scan(struct view value, struct sip_name_address *ret_addres
 	if (error)
 		return error;
 	address.params = sip_between(sip_skip_blanks(at, end), end);
-	error = sip_params_scan(address.params, &(struct sip_param_want){"tag", &tag}, 1, fault);
+	error = sip_params_scan(address.params, &(struct sip_param_want){VIEW("tag"), &tag}, 1, fault);
 	if (error)
 		return error;
 	if (tag.name.at) {

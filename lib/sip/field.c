@@ -137,7 +137,8 @@ int sip_replaces_parse(struct view value, struct sip_replaces *ret_replaces)
 {
 	struct sip_replaces replaces = {0};
 	struct sip_param to_tag = {0}, from_tag = {0}, early = {0};
-	const struct sip_param_want wants[] = {{"to-tag", &to_tag}, {"from-tag", &from_tag}, {"early-only", &early}};
+	const struct sip_param_want wants[] = {
+		{VIEW("to-tag"), &to_tag}, {VIEW("from-tag"), &from_tag}, {VIEW("early-only"), &early}};
 	struct view params;
 	int error = cut_params(value, &replaces.call_id, &params);
 

@@ -113,7 +113,9 @@ enum sip_header_id sip_header_parse(struct view name)
 	if (name.size == 1)
 		return parse_compact(name.at[0]);
 	for (unsigned id = letter_rows[letter]; id < letter_rows[letter + 1]; id++)
-		if (header_rows[id].name.size == name.size && view_equal_nocase(header_rows[id].name, name))
+		if (header_rows[id].name.size == name.size &&
+		    (memcmp(header_rows[id].name.at, name.at, name.size) == 0 || /* nearly always */
+		     view_equal_nocase(header_rows[id].name, name)))
 			return (enum sip_header_id)id;
 	return SIP_HEADER_OTHER;
 }

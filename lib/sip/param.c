@@ -81,7 +81,7 @@ int sip_params_scan(struct view params, const struct sip_param_want *wants, size
 
 	while ((result = sip_param_scan(&params, &param, fault)) == 1) {
 		for (size_t i = 0; i < want_count; i++) {
-			if (!view_is_nocase(param.name, wants[i].name))
+			if (!view_equal_nocase(param.name, wants[i].name))
 				continue;
 			if (wants[i].param->name.at)
 				return sip_fail(fault, ERR_SYNTAX, param.name.at, "the parameter appears twice");
@@ -146,6 +146,8 @@ bool sip_list_next(struct view *rest, struct view *ret_value)
 	if (at == end)
 		return false;
 	start = at;
+	if (!memchr(at, ',', (size_t)(end - at)))
+		at = end; /* one value, whatever is quoted in it */
 	while (at < end && (*at != ',' || in_brackets)) {
 		if (*at == '"' && !in_brackets) {
 			const char *close = sip_closing_quote(at, end);

@@ -117,14 +117,14 @@ static int classify_name(struct view host, enum sip_host_kind *ret_kind, struct 
 		return sip_fail(fault, ERR_TOO_LONG, host.at, "the host name is longer than 255 bytes");
 	if (host.at[0] == '.' || host.at[0] == '-')
 		return sip_fail(fault, ERR_SYNTAX, host.at, "a host name cannot begin like this");
+	if (sip_is_digit(host.at[0]) && is_ipv4(host)) {
+		*ret_kind = SIP_HOST_IPV4;
+		return 0;
+	}
 	if (end[-1] == '.')
 		end--;
 	for (label = end; label > host.at && label[-1] != '.';)
 		label--;
-	if (label < end && sip_is_digit(*label) && is_ipv4(host)) {
-		*ret_kind = SIP_HOST_IPV4;
-		return 0;
-	}
 	while (label < end && sip_is_digit(*label))
 		label++;
 	if (label == end)

@@ -106,7 +106,7 @@ int sip_host_scan(struct view text, bool blanks, struct sip_host *ret_host, cons
 int sip_uri_scan(struct view text, struct sip_uri *ret_uri, struct sip_fault *fault);
 /* Walks header parameters to their end and keeps those of the table. */
 struct sip_param_want {
-	const char *name;
+	struct view name;
 	struct sip_param *param; /* name.at stays NULL when absent */
 };
 int sip_params_scan(struct view params, const struct sip_param_want *wants, size_t want_count, struct sip_fault *fault);

@@ -3,7 +3,7 @@
 
 static enum sip_scheme classify_scheme(struct view text)
 {
-	if (view_is_nocase(text, "sip"))
+	if (view_equal(text, VIEW("sip")) || view_is_nocase(text, "sip")) /* the first is nearly always so */
 		return SIP_SCHEME_SIP;
 	if (view_is_nocase(text, "sips"))
 		return SIP_SCHEME_SIPS;

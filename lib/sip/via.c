@@ -31,8 +31,10 @@ static struct view without_brackets(struct view v)
 static int scan_params(struct sip_via *via, struct sip_fault *fault)
 {
 	struct sip_param branch = {0}, received = {0}, maddr = {0}, rport = {0};
-	const struct sip_param_want wants[] = {
-		{"branch", &branch}, {"received", &received}, {"maddr", &maddr}, {"rport", &rport}};
+	const struct sip_param_want wants[] = {{VIEW("branch"), &branch},
+					       {VIEW("received"), &received},
+					       {VIEW("maddr"), &maddr},
+					       {VIEW("rport"), &rport}};
 	uint32_t port = 0;
 	int error = sip_params_scan(via->params, wants, ARRAY_LEN(wants), fault);
 
