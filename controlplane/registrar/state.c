@@ -228,11 +228,11 @@ static int read_del(struct registrar *registrar, const struct view *fields)
 static int read_line(struct registrar *registrar, struct view line)
 {
 	struct view fields[FIELDS_MAX], content = view_sub(line, CHECKSUM_SIZE + 1, line.size), rest = content;
-	char expected[CHECKSUM_SIZE + 1];
+	char expected[CHECKSUM_SIZE + 2];
 	size_t count = 0;
 
-	snprintf(expected, sizeof(expected), "%016llx", (unsigned long long)checksum(content));
-	if (content.size == 0 || !view_is(view_sub(line, 0, CHECKSUM_SIZE), expected))
+	snprintf(expected, sizeof(expected), "%016llx\t", (unsigned long long)checksum(content));
+	if (content.size == 0 || !view_has_prefix(line, expected))
 		return ERR_CORRUPT;
 	while (rest.at && count < FIELDS_MAX)
 		fields[count++] = view_cut(&rest, '\t');
