@@ -24,11 +24,13 @@ static bool probation(struct stream_table *table, struct stream_candidate *candi
 	    arrival->now_tsc - candidate->last_tsc < stream_ms_to_tsc(table, STREAM_CANDIDATE_MS))
 		return false;
 	if (!is_same)
-		*candidate = (struct stream_candidate){.peer = arrival->source, .ssrc = arrival->ssrc, .rank = rank};
+		*candidate = (struct stream_candidate){
+			.peer = arrival->source, .first_tsc = arrival->now_tsc, .ssrc = arrival->ssrc, .rank = rank};
 	candidate->next_sequence = (uint16_t)(arrival->sequence + 1);
 	candidate->last_tsc = arrival->now_tsc;
-	candidate->count++;
-	return candidate->count >= STREAM_PROBATION;
+	candidate->count += candidate->count < UINT8_MAX;
+	return candidate->count >= STREAM_PROBATION &&
+	       arrival->now_tsc - candidate->first_tsc >= stream_ms_to_tsc(table, STREAM_PROBATION_MS);
 }
 
 static void begin_statistics(struct stream *stream, const struct stream_arrival *arrival)
@@ -93,7 +95,7 @@ static enum drop_reason admit_signalled(struct stream_table *table, struct strea
 					const struct stream_arrival *arrival)
 {
 	bool follows = stream->has_sender && arrival->ssrc == stream->statistics.ssrc &&
-		       arrival->sequence == (uint16_t)(stream->statistics.max + 1);
+		       arrival->sequence == stream->signalled_next;
 	enum drop_reason reason = admit_ssrc(table, stream, arrival);
 
 	if (reason != STREAM_ADMITTED)
@@ -105,6 +107,7 @@ static enum drop_reason admit_signalled(struct stream_table *table, struct strea
 		stream_way_refresh(table, &stream->rtcp_way);
 	}
 	stream->signalled_run = (uint8_t)(follows ? stream->signalled_run + 1 : 1);
+	stream->signalled_next = (uint16_t)(arrival->sequence + 1);
 	if (stream->signalled_run >= STREAM_PROBATION)
 		latch(table, stream, arrival);
 	return STREAM_ADMITTED;

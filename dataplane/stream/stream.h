@@ -10,8 +10,8 @@
  *
  * Who is the peer (peer.c). Without SHM_STREAM_LEARN: exactly the signalled address. With it, three states:
  *   OPEN     The signalled address is heard from its first valid packet; anybody else is on probation
- *            (DROP_PROBATION): STREAM_PROBATION consecutive RTP packets of one SSRC from one source, while the signalled
- *            address says nothing. One candidate at a time; the signalled host on another port (NAT) goes before a
+ *            (DROP_PROBATION): STREAM_PROBATION consecutive RTP packets of one SSRC from one source, over at least
+ *            STREAM_PROBATION_MS, while the signalled address says nothing. One candidate at a time; the signalled host on another port (NAT) goes before a
  *            stranger, and a candidate that breaks its sequence or falls silent loses its place. Nothing is sent
  *            to a source before it has won.
  *   LATCHED  The winner, and only it; strangers are DROP_SOURCE. What we send goes to it.
@@ -37,7 +37,8 @@
 #include "lib/rtp/rtp.h"
 #include "lib/shm/abi.h"
 
-#define STREAM_PROBATION       4   /* consecutive packets */
+#define STREAM_PROBATION       4   /* consecutive packets ... */
+#define STREAM_PROBATION_MS    50  /* ... and this long: a burst between two packets of the peer proves nothing */
 #define STREAM_CANDIDATE_MS    100 /* a candidate that is silent for so long loses its place to the next */
 #define STREAM_SSRC_SILENCE_MS 60
 #define STREAM_BAR_MS          1000
@@ -100,10 +101,10 @@ struct stream_way {
 /* Who may become the peer, or the peer's next SSRC. */
 struct stream_candidate {
 	struct stream_peer peer;
-	uint64_t last_tsc;
+	uint64_t first_tsc, last_tsc;
 	uint32_t ssrc;
 	uint16_t next_sequence;
-	uint8_t count; /* 0: nobody */
+	uint8_t count; /* 0: nobody; stops at 255 */
 	uint8_t rank;
 };
 
@@ -148,9 +149,10 @@ struct stream {
 	uint32_t first_listener;                 /* of those that name this slot */
 	uint32_t next_listener, previous_listener;
 	uint8_t dscp;
-	uint8_t signalled_run; /* consecutive packets from the signalled address while open */
-	bool is_row_old;       /* something but the counters changed since the row was written */
-	uint64_t published;    /* what the counters added up to then */
+	uint8_t signalled_run;   /* consecutive packets from the signalled address while open */
+	uint16_t signalled_next; /* sequence number that would be the next of them */
+	bool is_row_old;         /* something but the counters changed since the row was written */
+	uint64_t published;      /* what the counters added up to then */
 } CACHE_ALIGNED;
 
 _Static_assert(offsetof(struct stream, rtp_in) == 1 * CACHE_LINE, "line 0 is what reception reads");
