@@ -41,8 +41,9 @@ static int port_init(unsigned i)
 
 int road_eal_init(void **state)
 {
-	char *argv[] = {"test", "--no-huge", "-m", "128", "--no-pci", "--no-shconf", "--no-telemetry", "--lcores", "0@0,1@0,2@0",
-			"--log-level=error", NULL};
+	char *argv[] = {"test",        "--no-huge",      "-m",       "128",         "--no-pci",
+			"--no-shconf", "--no-telemetry", "--lcores", "0@0,1@0,2@0", "--log-level=error",
+			NULL};
 
 	if (rte_eal_init(ARRAY_LEN(argv) - 1, argv) < 0)
 		return -1;
@@ -190,7 +191,8 @@ void road_put(unsigned port, const uint8_t *bytes, size_t size)
 
 void road_put_udp(unsigned port, const char *source, const char *destination, const uint8_t *payload, size_t size)
 {
-	struct packet_flow flow = {.ttl = 63, .source = road_endpoint(source), .destination = road_endpoint(destination)};
+	struct packet_flow flow = {
+		.ttl = 63, .source = road_endpoint(source), .destination = road_endpoint(destination)};
 	uint8_t bytes[2048];
 	struct packet_template template;
 

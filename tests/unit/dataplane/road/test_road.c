@@ -149,8 +149,10 @@ static void test_road_checksum_is_never_zero(void **state)
 /* ---- what is dropped, and why ---- */
 static void test_road_drops_with_a_reason(void **state)
 {
-	struct stream_wish a = road_wish(0, 0, 0, A, 1), b = road_wish(0, 1, 0, B, 0), alone = road_wish(0, 2, 0, A, STREAM_NO_SLOT);
-	struct stream_wish held = road_wish(0, 3, 0, A, 3), nowhere = road_wish(0, 4, 0, NULL, 5), feeds = road_wish(0, 5, 0, A, STREAM_NO_SLOT);
+	struct stream_wish a = road_wish(0, 0, 0, A, 1), b = road_wish(0, 1, 0, B, 0),
+			   alone = road_wish(0, 2, 0, A, STREAM_NO_SLOT);
+	struct stream_wish held = road_wish(0, 3, 0, A, 3), nowhere = road_wish(0, 4, 0, NULL, 5),
+			   feeds = road_wish(0, 5, 0, A, STREAM_NO_SLOT);
 	struct stream_wish unresolved = road_wish(0, 6, 0, B, 7), feeds2 = road_wish(0, 7, 0, A, STREAM_NO_SLOT);
 	uint8_t rtp[256], frame[128] = {0};
 	uint64_t put = 0;
@@ -281,7 +283,7 @@ static void test_road_learned_peer_gets_the_media(void **state)
 static const struct mux_row {
 	const char *name;
 	bool from_mux, to_mux;
-	uint16_t to_port;    /* local port offset that it is sent to */
+	uint16_t to_port; /* local port offset that it is sent to */
 	const char *from, *expected_source, *expected_destination;
 } mux_rows[] = {
 	{"apart to apart", false, false, 1, "192.0.2.10:4001", ROAD_IPV4 ":10005", "192.0.2.20:6001"},
@@ -333,7 +335,10 @@ static void test_road_statistics(void **state)
 	/* 65530..69 without every tenth, two swapped, one twice. */
 	for (uint32_t i = 65530; i < 65606; i++)
 		if (i % 10 != 0)
-			road_put_rtp(0, A, ROAD_IPV4 ":10000", 1, (uint16_t)(i == 65533 ? 65534 : i == 65534 ? 65533 : i));
+			road_put_rtp(0, A, ROAD_IPV4 ":10000", 1,
+				     (uint16_t)(i == 65533   ? 65534
+						: i == 65534 ? 65533
+							     : i));
 	road_put_rtp(0, A, ROAD_IPV4 ":10000", 1, 69);
 	road_turn();
 	while (road_take(0, &seen))
@@ -349,7 +354,8 @@ static void test_road_statistics(void **state)
 static void test_road_fork_sends_to_all(void **state)
 {
 	struct stream_wish a = road_wish(0, 0, 0, A, STREAM_NO_SLOT), b = road_wish(0, 1, 0, B, 0);
-	struct stream_wish c = road_wish(0, 2, 1, "[2001:db8::c]:7000", 0), d = road_wish(0, 3, 2, "198.51.100.7:5000", 0);
+	struct stream_wish c = road_wish(0, 2, 1, "[2001:db8::c]:7000", 0),
+			   d = road_wish(0, 3, 2, "198.51.100.7:5000", 0);
 	struct stream *streams[3];
 	struct seen seen;
 	unsigned out[2] = {0};
