@@ -1,0 +1,261 @@
+/* A leg: from transaction events to the machine's events, and what the machine remembers. */
+#include "controlplane/call/leg.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum leg_state leg_state(const struct leg *leg)
+{
+	return (enum leg_state)leg->fsm.state;
+}
+
+bool leg_is_up(const struct leg *leg)
+{
+	switch (leg_state(leg)) {
+	case LEG_ANSWERED:
+	case LEG_UP:
+	case LEG_ASKED:
+	case LEG_CONFIRMING:
+	case LEG_ASKING:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void leg_feed(struct leg *leg, enum leg_event event, const struct leg_input *input)
+{
+	static const struct leg_input nothing;
+
+	fsm_feed(&leg->fsm, (uint8_t)event, loop_now_ms(leg->call->table->services.loop), input ? input : &nothing);
+}
+
+/* What a lost transaction means depends on what the leg waits for. */
+static void on_lost(void *arg)
+{
+	static const enum leg_event meaning[LEG_STATE_COUNT] = {
+		[LEG_NEW] = LEG_CALL_END,
+		[LEG_OFFERED] = LEG_PEER_NO_ACK,
+		[LEG_ANSWERED] = LEG_PEER_NO_ACK,
+		[LEG_PARTING] = LEG_PEER_NO_ACK,
+		[LEG_CALLING] = LEG_PEER_FAILURE,
+		[LEG_RINGING] = LEG_PEER_FAILURE,
+		[LEG_CANCELLING] = LEG_PEER_FAILURE,
+		[LEG_UP] = LEG_PEER_NO_ACK,
+		[LEG_ASKED] = LEG_PEER_NO_ACK,
+		[LEG_CONFIRMING] = LEG_PEER_NO_ACK,
+		[LEG_ASKING] = LEG_PEER_FAILURE,
+		[LEG_ENDING] = LEG_PEER_BYE_DONE,
+		[LEG_GONE] = LEG_PEER_BYE_DONE,
+	};
+	struct leg *leg = arg;
+	struct leg_input input = {.status = 503};
+
+	leg_feed(leg, meaning[leg_state(leg)], &input);
+}
+
+void leg_lose(struct leg *leg)
+{
+	loop_defer(leg->call->table->services.loop, &leg->lost);
+}
+
+struct leg *leg_new(struct call *call, enum cdr_side side)
+{
+	struct leg *leg = calloc(1, sizeof(*leg));
+
+	if (!leg)
+		return NULL;
+	leg->call = call;
+	leg->side = side;
+	leg->sdp_session = loop_wall_ms(call->table->services.loop);
+	snprintf(leg->id, sizeof(leg->id), "%s-%u", call->id, call->leg_count++);
+	fsm_init(&leg->fsm, &leg_machine, leg);
+	loop_message_init(&leg->lost, on_lost, leg);
+	list_add(&call->legs, &leg->link);
+	return leg;
+}
+
+static void forget(struct transaction **transaction)
+{
+	if (*transaction)
+		transaction_set_handler(*transaction, NULL, NULL);
+	*transaction = NULL;
+}
+
+void leg_free(struct leg *leg)
+{
+	forget(&leg->invite);
+	forget(&leg->modify);
+	forget(&leg->bye);
+	dialog_free(leg->dialog);
+	free(leg->description);
+	list_del(&leg->link);
+	free(leg);
+}
+
+static void forget_ended(struct leg *leg, const struct transaction *transaction)
+{
+	struct transaction **all[] = {&leg->invite, &leg->modify, &leg->bye};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (*all[i] == transaction)
+			*all[i] = NULL;
+}
+
+void leg_on_server_event(struct transaction *transaction, const struct transaction_event *event, void *arg)
+{
+	struct leg *leg = arg;
+	struct leg_input input = {.message = event->message, .flow = event->flow};
+
+	switch (event->type) {
+	case TRANSACTION_CANCELLED:
+		leg_feed(leg, LEG_PEER_CANCEL, &input);
+		break;
+	case TRANSACTION_TIMEOUT:
+		leg_feed(leg, LEG_PEER_NO_ACK, &input);
+		break;
+	case TRANSACTION_TRANSPORT_ERROR:
+		leg_lose(leg);
+		break;
+	case TRANSACTION_TERMINATED:
+		forget_ended(leg, transaction);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- what is remembered ---- */
+
+void adopt(void *owner, const void *data)
+{
+	struct leg *leg = owner;
+	const struct leg_input *input = data;
+	struct view user_agent;
+
+	/* Provisional responses may come without a tag; a 2xx without one is of an RFC 2543 phone and works as it is. */
+	if (dialog_adopt(leg->dialog, input->message, input->flow) != 0)
+		dialog_retarget(leg->dialog, input->message);
+	user_agent = sip_header_find(input->message, SIP_HEADER_SERVER);
+	if (!user_agent.at)
+		user_agent = sip_header_find(input->message, SIP_HEADER_USER_AGENT);
+	if (user_agent.at)
+		snprintf(leg->user_agent, sizeof(leg->user_agent), "%.*s", VIEW_ARG(user_agent));
+}
+
+void retarget(void *owner, const void *data)
+{
+	struct leg *leg = owner;
+
+	dialog_retarget(leg->dialog, ((const struct leg_input *)data)->message);
+}
+
+void keep_reinvite(void *owner, const void *data)
+{
+	struct leg *leg = owner;
+	const struct leg_input *input = data;
+
+	leg->modify = input->transaction;
+	transaction_set_handler(leg->modify, leg_on_server_event, leg);
+}
+
+void confirm(void *owner, const void *data)
+{
+	struct leg *leg = owner;
+
+	if (leg->modify) {
+		transaction_acked(leg->modify);
+		forget(&leg->modify);
+	} else if (leg->invite) {
+		transaction_acked(leg->invite);
+	}
+}
+
+void note_failure(void *owner, const void *data)
+{
+	struct leg *leg = owner;
+
+	leg->failure = ((const struct leg_input *)data)->status;
+}
+
+void leave(void *owner, const void *data)
+{
+	struct leg *leg = owner;
+
+	forget(&leg->invite);
+	forget(&leg->modify);
+	forget(&leg->bye);
+	session_close(leg);
+	call_check_empty(leg->call);
+}
+
+/* ---- what the call is told ---- */
+
+static void tell(struct leg *leg, enum call_event event, const struct leg_input *input)
+{
+	struct call_input told = {.leg = leg, .message = input->message, .status = input->status};
+
+	call_feed(leg->call, event, &told);
+}
+
+void tell_ringing(void *owner, const void *data)
+{
+	tell(owner, CALL_RINGING, data);
+}
+
+void tell_answered(void *owner, const void *data)
+{
+	tell(owner, CALL_ANSWERED, data);
+}
+
+void tell_failed(void *owner, const void *data)
+{
+	struct leg *leg = owner;
+
+	LIST_FOREACH (link, &leg->call->legs) {
+		const struct leg *other = LIST_ENTRY(link, struct leg, link);
+
+		if (other->side == CDR_SIDE_CALLEE && leg_state(other) != LEG_GONE)
+			return;
+	}
+	tell(leg, CALL_ALL_FAILED, data);
+}
+
+static void leave_call(struct leg *leg, unsigned sip, unsigned q850, const char *text, const void *data)
+{
+	call_note(leg->call, leg->side, sip, q850, text);
+	tell(leg, CALL_LEG_LEFT, data);
+}
+
+void tell_cancelled(void *owner, const void *data)
+{
+	leave_call(owner, 487, 16, "cancelled", data);
+}
+
+void tell_hung_up(void *owner, const void *data)
+{
+	leave_call(owner, 200, 16, "normal", data);
+}
+
+void tell_lost(void *owner, const void *data)
+{
+	leave_call(owner, 408, 102, "no_ack", data);
+}
+
+void tell_modify(void *owner, const void *data)
+{
+	tell(owner, CALL_MODIFY, data);
+}
+
+void tell_modified(void *owner, const void *data)
+{
+	tell(owner, CALL_MODIFIED, data);
+}
+
+void tell_not_modified(void *owner, const void *data)
+{
+	struct leg *leg = owner;
+
+	forget(&leg->modify);
+	tell(leg, CALL_NOT_MODIFIED, data);
+}

@@ -1,0 +1,123 @@
+/* The answers of a leg: to the INVITE that made it, to re-INVITE and BYE of its peer. */
+#include "controlplane/call/leg.h"
+
+static const struct view sdp_type = {"application/sdp", 15};
+
+/* The request that waits for our answer: a re-INVITE when there is one. */
+static struct transaction *waiting(const struct leg *leg)
+{
+	return leg->modify ? leg->modify : leg->invite;
+}
+
+static void write_headers(struct sip_writer *out, void *arg)
+{
+	struct leg *leg = arg;
+
+	leg_write_own_headers(out, leg);
+}
+
+static void answer(struct leg *leg, const struct leg_input *input, unsigned status)
+{
+	struct transaction *transaction = waiting(leg);
+	struct transaction_reply reply = {
+		.status = status,
+		.to_tag = leg->dialog->local_tag,
+		.headers = write_headers,
+		.arg = leg,
+		.content_type = input->body.size > 0 ? sdp_type : VIEW_EMPTY,
+		.body = input->body,
+	};
+
+	if (transaction && transaction_respond(transaction, &reply) != 0)
+		leg_lose(leg);
+}
+
+void send_provisional(void *owner, const void *data)
+{
+	const struct leg_input *input = data;
+
+	answer(owner, input, input->status);
+}
+
+void send_success(void *owner, const void *data)
+{
+	answer(owner, data, 200);
+}
+
+static void write_refusal(struct sip_writer *out, void *arg)
+{
+	struct leg *leg = arg;
+	const struct call_cause *cause = &leg->call->cause;
+
+	if (cause->sip == 503)
+		sip_write_header(out, SIP_HEADER_RETRY_AFTER, "5");
+	if (leg->call->has_cause && cause->q850 > 0)
+		sip_write_header(out, SIP_HEADER_REASON, "Q.850;cause=%u;text=\"%s\"", cause->q850, cause->text);
+}
+
+/* The final answer that is not a 2xx; after it the request is no longer ours. */
+static void refuse(struct leg *leg, unsigned status)
+{
+	struct transaction **slot = leg->modify ? &leg->modify : &leg->invite, *transaction = *slot;
+	struct transaction_reply reply = {
+		.status = status,
+		.to_tag = leg->dialog ? leg->dialog->local_tag : NULL,
+		.headers = write_refusal,
+		.arg = leg,
+	};
+
+	if (!transaction)
+		return;
+	transaction_set_handler(transaction, NULL, NULL);
+	*slot = NULL;
+	(void)transaction_respond(transaction, &reply); /* failing to refuse, the peer times out */
+}
+
+void send_failure(void *owner, const void *data)
+{
+	unsigned status = ((const struct leg_input *)data)->status;
+
+	refuse(owner, status >= 300 ? status : 480);
+}
+
+void send_terminated(void *owner, const void *data)
+{
+	refuse(owner, 487);
+}
+
+static void answer_now(const struct leg_input *input, unsigned status)
+{
+	if (input->transaction)
+		transaction_respond_status(input->transaction, status);
+}
+
+void answer_bye(void *owner, const void *data)
+{
+	answer_now(data, 200);
+}
+
+static void write_retry(struct sip_writer *out, void *arg)
+{
+	sip_write_header(out, SIP_HEADER_RETRY_AFTER, "3");
+}
+
+/* A second INVITE while the first has no final response: RFC 3261 14.2. */
+void refuse_retry(void *owner, const void *data)
+{
+	const struct leg_input *input = data;
+	struct transaction_reply reply = {.status = 500, .headers = write_retry};
+
+	if (input->transaction)
+		transaction_respond(input->transaction, &reply);
+}
+
+/* Our own INVITE in this dialog is under way: RFC 3261 14.2. */
+void refuse_pending(void *owner, const void *data)
+{
+	answer_now(data, 491);
+}
+
+void refuse_gone(void *owner, const void *data)
+{
+	answer_now(data, 481);
+}

@@ -1,0 +1,209 @@
+/* Inside controlplane/call: the call, its legs, and what the two machines say to each other. */
+#ifndef CONTROLPLANE_CALL_PRIVATE_H
+#define CONTROLPLANE_CALL_PRIVATE_H
+
+#include "controlplane/call/call.h"
+#include "controlplane/cdr/cdr.h"
+#include "controlplane/dialog/dialog.h"
+#include "controlplane/loop/loop.h"
+#include "controlplane/media/media.h"
+#include "controlplane/transaction/transaction.h"
+#include "lib/container/list.h"
+#include "lib/fsm/fsm.h"
+#include "lib/sip/sip.h"
+
+/* ---- a leg: one dialog with one party ---- */
+#define LEG_STATE_LIST(X)                                                                                              \
+	X(LEG_NEW, "new")                                                                                              \
+	X(LEG_OFFERED, "offered")       /* in: the INVITE waits for our answer */                                      \
+	X(LEG_ANSWERED, "answered")     /* in: 2xx sent, no ACK yet */                                                 \
+	X(LEG_PARTING, "parting")       /* in: to be ended as soon as that ACK comes (RFC 3261 15) */                  \
+	X(LEG_CALLING, "calling")       /* out: the INVITE is on its way */                                            \
+	X(LEG_RINGING, "ringing")       /* out: the peer works on it */                                                \
+	X(LEG_CANCELLING, "cancelling") /* out: given up; the final response is still to come */                       \
+	X(LEG_UP, "up")                                                                                                \
+	X(LEG_ASKED, "asked")           /* up; the peer's re-INVITE waits for the other party's answer */              \
+	X(LEG_CONFIRMING, "confirming") /* up; 2xx to the peer's re-INVITE sent, no ACK yet */                         \
+	X(LEG_ASKING, "asking")         /* up; our re-INVITE waits for the peer's answer */                            \
+	X(LEG_ENDING, "ending")         /* BYE sent */                                                                 \
+	X(LEG_GONE, "gone")
+#define LEG_EVENT_LIST(X)                                                                                              \
+	X(LEG_PEER_INVITE, "peer_invite")                                                                              \
+	X(LEG_PEER_PROVISIONAL, "peer_provisional") /* 101 to 199 */                                                   \
+	X(LEG_PEER_SUCCESS, "peer_success")                                                                            \
+	X(LEG_PEER_FAILURE, "peer_failure") /* 3xx to 6xx, no answer, not to be reached */                             \
+	X(LEG_PEER_CANCEL, "peer_cancel")                                                                              \
+	X(LEG_PEER_ACK, "peer_ack")                                                                                    \
+	X(LEG_PEER_NO_ACK, "peer_no_ack")                                                                              \
+	X(LEG_PEER_REINVITE, "peer_reinvite")                                                                          \
+	X(LEG_PEER_BYE, "peer_bye")                                                                                    \
+	X(LEG_PEER_BYE_DONE, "peer_bye_done") /* our BYE was answered, or never will be */                             \
+	X(LEG_CALL_INVITE, "call_invite")                                                                              \
+	X(LEG_CALL_RING, "call_ring")                                                                                  \
+	X(LEG_CALL_ANSWER, "call_answer")                                                                              \
+	X(LEG_CALL_REFUSE, "call_refuse") /* the peer's re-INVITE is refused, the leg stays up */                      \
+	X(LEG_CALL_MODIFY, "call_modify")                                                                              \
+	X(LEG_CALL_END, "call_end")
+#define CALL_ENUM(name, text) name,
+enum leg_state { LEG_STATE_LIST(CALL_ENUM) LEG_STATE_COUNT };
+enum leg_event { LEG_EVENT_LIST(CALL_ENUM) LEG_EVENT_COUNT };
+
+/* What an event brings. */
+struct leg_input {
+	const struct sip_message *message;
+	const struct transport_flow *flow;
+	struct transaction *transaction; /* of the request that came */
+	unsigned status;                 /* of a response; the one to send with RING, END and REFUSE */
+	struct view body;                /* the session description to send; empty: none */
+};
+
+/* What a session description said of the leg's peer; becomes the stream's state when offer and answer are complete. */
+struct leg_media {
+	bool is_known;
+	struct net_endpoint rtp, rtcp; /* rtcp family 0: the usual place */
+	bool rtcp_mux;
+	bool is_sending, is_receiving;
+};
+
+struct leg {
+	struct list link; /* in call->legs */
+	struct call *call;
+	enum cdr_side side;
+	char id[CALL_ID_SIZE + 4]; /* call id, "-", number */
+	struct fsm fsm;
+	struct dialog *dialog;
+	struct transaction *invite, *modify, *bye; /* NULL when there is none, or it is over */
+	uint32_t invite_cseq, modify_cseq;
+	struct loop_message lost;        /* a transport error, told when nobody is on the stack */
+	struct media_stream *stream;     /* NULL before and after */
+	bool stream_is_ending;           /* media_stream_del was called; MEDIA_GONE has not come */
+	struct leg_media media, offered; /* in force; of a re-INVITE that is not answered yet */
+	bool wants_mux;                  /* its offer had a=rtcp-mux */
+	uint64_t sdp_session, sdp_version;
+	char *description; /* the session description that we sent last; NULL: none */
+	unsigned failure;  /* final status of an outgoing INVITE that failed */
+	/* for the record */
+	char sip_call_id[CDR_TEXT_SIZE], user_agent[CDR_TEXT_SIZE], codec[CDR_CODEC_SIZE];
+	struct net_endpoint remote, media_remote;
+	struct shm_stream_counters counters;
+};
+
+/* ---- a call ---- */
+#define CALL_STATE_LIST(X)                                                                                             \
+	X(CALL_NEW, "new")                                                                                             \
+	X(CALL_OFFERING, "offering") /* callees ring or are about to */                                                \
+	X(CALL_UP, "up")                                                                                               \
+	X(CALL_CLEARING, "clearing") /* over for people; waits for the last answers and counters */                    \
+	X(CALL_OVER, "over")
+#define CALL_EVENT_LIST(X)                                                                                             \
+	X(CALL_ROUTED, "routed")         /* callees are there, invite them */                                          \
+	X(CALL_ECHO, "echo")             /* no callee: answer and send the caller's audio back */                      \
+	X(CALL_REFUSED, "refused")       /* no way to go: status and cause are noted */                                \
+	X(CALL_RINGING, "ringing")       /* a callee sent a provisional response */                                    \
+	X(CALL_ANSWERED, "answered")     /* a callee took it */                                                        \
+	X(CALL_ALL_FAILED, "all_failed") /* no callee is left */                                                       \
+	X(CALL_RING_TIMEOUT, "ring_timeout")                                                                           \
+	X(CALL_LEG_LEFT, "leg_left") /* the caller gave up; a party hung up or got lost */                             \
+	X(CALL_MODIFY, "modify")     /* a party's re-INVITE */                                                         \
+	X(CALL_MODIFIED, "modified") /* the other party agreed */                                                      \
+	X(CALL_NOT_MODIFIED, "not_modified")                                                                           \
+	X(CALL_SILENT, "silent")   /* no RTP for media.rtp_timeout */                                                  \
+	X(CALL_HANG_UP, "hang_up") /* by us: API, shutdown */                                                          \
+	X(CALL_EMPTY, "empty")     /* nothing of it is left */
+enum call_state { CALL_STATE_LIST(CALL_ENUM) CALL_STATE_COUNT };
+enum call_event { CALL_EVENT_LIST(CALL_ENUM) CALL_EVENT_COUNT };
+#undef CALL_ENUM
+
+/* What a leg tells its call. */
+struct call_input {
+	struct leg *leg;
+	const struct sip_message *message; /* may be NULL */
+	unsigned status;
+};
+
+/* Why it ended, as the record says it. The first that is noted stays. */
+struct call_cause {
+	enum cdr_side side;
+	uint16_t sip, q850;
+	const char *text; /* static */
+};
+
+struct call {
+	struct map_node node; /* by id */
+	struct list link;     /* in table->list, oldest first */
+	struct call_table *table;
+	char id[CALL_ID_SIZE];
+	struct fsm fsm;
+	struct list legs; /* the caller's first */
+	unsigned leg_count;
+	struct leg *caller, *callee; /* callee: the one that answered */
+	struct loop_timer ring_timer, linger_timer;
+	struct loop_message over;
+	bool is_active, has_cause, is_recorded;
+	struct call_cause cause;
+	char caller_party[CDR_PARTY_SIZE], callee_party[CDR_PARTY_SIZE];
+	uint64_t start_wall_ms, answer_wall_ms, end_wall_ms; /* for people */
+	uint64_t answer_ms, end_ms;
+};
+
+struct call_table {
+	struct call_services services;
+	struct map calls;
+	struct list list;
+	struct dialog_table dialogs;
+	const struct conf_extension **extensions; /* by number */
+	size_t extension_count;
+	uint32_t count, active, sessions;
+	uint64_t total;
+};
+
+/* ---- call.c ---- */
+extern const struct fsm_machine call_machine;
+struct call *call_new(struct call_table *table);
+void call_free(struct call *call);
+void call_feed(struct call *call, enum call_event event, const struct call_input *input);
+/* Notes why the call ends, unless something was noted before. */
+void call_note(struct call *call, enum cdr_side side, unsigned sip, unsigned q850, const char *text);
+/* A leg or a stream is gone: feeds CALL_EMPTY when it was the last. */
+void call_check_empty(struct call *call);
+struct leg *call_other_leg(const struct call *call, const struct leg *leg);
+
+/* ---- leg.c ---- */
+extern const struct fsm_machine leg_machine;
+struct leg *leg_new(struct call *call, enum cdr_side side);
+void leg_free(struct leg *leg);
+void leg_feed(struct leg *leg, enum leg_event event, const struct leg_input *input);
+enum leg_state leg_state(const struct leg *leg);
+bool leg_is_up(const struct leg *leg); /* up, whatever re-INVITE is going on */
+void leg_on_server_event(struct transaction *transaction, const struct transaction_event *event, void *arg);
+
+/* ---- session.c: session descriptions and streams ---- */
+/* The stream of a leg toward its peer, beside the caller's. Notes the cause when there is none to be had. */
+int session_open(struct leg *leg);
+void session_close(struct leg *leg);
+/* What `from` said for its peer, printed as ours for `to` (kept as to->description), and from's media noted in
+ * from->offered. ERR_SYNTAX, ERR_UNSUPPORTED (no audio in it), ERR_TOO_LONG, ERR_NOMEM. */
+int session_pass(struct leg *from, struct leg *to, const struct sip_message *message, bool is_answer) WARN_UNUSED;
+/* Our own answer to a leg's offer (echo), kept as leg->description. */
+int session_answer(struct leg *leg, const struct sip_message *message) WARN_UNUSED;
+/* The peer's answer in the ACK, when the offer was ours: taken note of and put in force. */
+void session_take_answer(struct leg *leg, const struct sip_message *message);
+bool session_is_in(const struct sip_message *message);
+/* Puts what was offered and answered in force. */
+void session_commit(struct leg *leg);
+/* Each hears the other; a leg joined with itself hears itself. */
+void session_join(struct leg *a, struct leg *b);
+
+/* ---- table.c ---- */
+#define CALL_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS"
+
+/* ---- invite.c ---- */
+void invite_receive(struct call_table *table, struct transaction *transaction);
+
+/* ---- record.c ---- */
+void record_write(struct call *call);
+
+/* Q.850 cause for a SIP status (RFC 3398 section 8.2.6.1), and the word for it in records. */
+struct call_cause cause_of_status(unsigned status);
+
+#endif

@@ -1,0 +1,118 @@
+/* The call detail record of a call, and the causes it names. */
+#include "controlplane/call/private.h"
+
+#include <stdio.h>
+
+#include "controlplane/metrics/metrics.h"
+#include "lib/log/log.h"
+
+/* RFC 3398 8.2.6.1 */
+struct call_cause cause_of_status(unsigned status)
+{
+	static const struct {
+		uint16_t sip, q850;
+		const char *text;
+	} rows[] = {
+		{400, 41, "bad_request"},       {401, 21, "unauthorized"},     {403, 21, "forbidden"},
+		{404, 1, "unknown_number"},     {408, 102, "no_response"},     {410, 22, "gone"},
+		{415, 79, "unsupported_media"}, {420, 127, "bad_extension"},   {480, 18, "unavailable"},
+		{484, 28, "incomplete_number"}, {486, 17, "user_busy"},        {487, 16, "cancelled"},
+		{488, 79, "no_common_media"},   {500, 41, "server_error"},     {501, 79, "not_supported"},
+		{503, 41, "overload"},          {504, 102, "gateway_timeout"}, {600, 17, "user_busy"},
+		{603, 21, "declined"},          {604, 1, "unknown_number"},    {606, 79, "no_common_media"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].sip == status)
+			return (struct call_cause){CDR_SIDE_SYSTEM, rows[i].sip, rows[i].q850, rows[i].text};
+	return (struct call_cause){CDR_SIDE_SYSTEM, (uint16_t)status, 31, status >= 500 ? "server_error" : "refused"};
+}
+
+static enum cdr_disposition disposition(const struct call *call)
+{
+	if (call->answer_wall_ms > 0)
+		return CDR_ANSWERED;
+	switch (call->cause.sip) {
+	case 408:
+	case 480:
+		return CDR_NO_ANSWER;
+	case 486:
+	case 600:
+		return CDR_BUSY;
+	case 487:
+		return CDR_CANCELLED;
+	case 403:
+	case 404:
+	case 484:
+	case 603:
+	case 604:
+		return CDR_REJECTED;
+	default:
+		return CDR_FAILED;
+	}
+}
+
+static void fill_leg(struct cdr_leg *record, const struct leg *leg)
+{
+	struct shm_stream_counters counters = leg->counters;
+
+	if (leg->stream)
+		media_stream_counters(leg->stream, &counters);
+	record->is_present = true;
+	snprintf(record->sip_call_id, sizeof(record->sip_call_id), "%s", leg->sip_call_id);
+	snprintf(record->user_agent, sizeof(record->user_agent), "%s", leg->user_agent);
+	snprintf(record->codec, sizeof(record->codec), "%s", leg->codec);
+	record->remote = leg->remote;
+	record->media_remote = leg->media_remote;
+	record->packets_in = counters.rtp_in;
+	record->packets_out = counters.rtp_out;
+	record->bytes_in = counters.rtp_in_bytes;
+	record->bytes_out = counters.rtp_out_bytes;
+	record->lost = counters.lost;
+	record->dropped = counters.dropped_source + counters.dropped;
+	record->jitter_us = counters.jitter_us;
+}
+
+/* The callee's leg that answered; when none did, the last one that was tried. */
+static const struct leg *callee_leg(const struct call *call)
+{
+	const struct leg *last;
+
+	if (call->callee)
+		return call->callee;
+	last = LIST_ENTRY(call->legs.prev, struct leg, link);
+	return last->side == CDR_SIDE_CALLEE ? last : NULL;
+}
+
+void record_write(struct call *call)
+{
+	const struct call_services *services = &call->table->services;
+	const struct leg *callee = callee_leg(call);
+	struct cdr_record record = {
+		.start_wall_ms = call->start_wall_ms,
+		.answer_wall_ms = call->answer_wall_ms,
+		.end_wall_ms = call->end_wall_ms,
+		.disposition = disposition(call),
+		.hangup_side = call->cause.side,
+		.cause_sip = call->cause.sip,
+		.cause_q850 = call->cause.q850,
+	};
+
+	if (call->is_recorded)
+		return;
+	call->is_recorded = true;
+	loop_timer_stop(services->loop, &call->linger_timer);
+	snprintf(record.call_id, sizeof(record.call_id), "%s", call->id);
+	snprintf(record.caller, sizeof(record.caller), "%s", call->caller_party);
+	snprintf(record.callee, sizeof(record.callee), "%s", call->callee_party);
+	snprintf(record.cause_text, sizeof(record.cause_text), "%s", call->cause.text ? call->cause.text : "normal");
+	fill_leg(&record.legs[CDR_SIDE_CALLER - 1], call->caller);
+	if (callee)
+		fill_leg(&record.legs[CDR_SIDE_CALLEE - 1], callee);
+	if (call->answer_wall_ms > 0)
+		metrics_observe_call(services->metrics, call->end_ms - call->answer_ms);
+	if (services->cdr)
+		cdr_write(services->cdr, &record);
+	log_call(LOG_LEVEL_INFO, "call", call->id, "%s, ended by %s: %s", cdr_disposition_name(record.disposition),
+		 cdr_side_name(record.hangup_side), record.cause_text);
+}

@@ -1,0 +1,286 @@
+/* The media side of a leg: its stream, and the session descriptions that cross the call. What one party says is said
+ * again to the other with our address and port in it; codecs are between the two of them. */
+#include "controlplane/call/private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "controlplane/metrics/metrics.h"
+#include "lib/config/config.h"
+#include "lib/log/log.h"
+#include "lib/sdp/sdp.h"
+
+static void on_media(struct media_stream *stream, const struct media_event *event, void *arg)
+{
+	struct leg *leg = arg;
+	struct call *call = leg->call;
+	struct call_input input = {.leg = leg};
+	char text[NET_ENDPOINT_TEXT];
+
+	switch (event->type) {
+	case MEDIA_LATCHED:
+		leg->media_remote = event->latched;
+		log_call(LOG_LEVEL_DEBUG, "call", call->id, "%s sends from %s", cdr_side_name(leg->side),
+			 net_endpoint_print(&event->latched, text));
+		break;
+	case MEDIA_SILENT:
+		call_feed(call, CALL_SILENT, &input);
+		break;
+	case MEDIA_REFUSED:
+		metrics_add(call->table->services.metrics, METRIC_ERROR_MEDIA, 1);
+		log_call(LOG_LEVEL_ERROR, "call", call->id, "the media engine refused the %s's stream: %s",
+			 cdr_side_name(leg->side), error_text(event->error));
+		call_note(call, CDR_SIDE_SYSTEM, 503, 47, "media_refused");
+		call_feed(call, CALL_HANG_UP, &input);
+		break;
+	case MEDIA_GONE:
+		leg->counters = event->counters;
+		leg->stream_is_ending = false;
+		call_check_empty(call);
+		break;
+	default:
+		break;
+	}
+}
+
+int session_open(struct leg *leg)
+{
+	struct call_table *table = leg->call->table;
+	struct leg *caller = leg->call->caller;
+	const struct media_stream *beside = leg == caller ? NULL : caller->stream;
+	int error = media_stream_new(table->services.media, &leg->remote.address, beside, on_media, leg, &leg->stream);
+
+	if (error) {
+		char text[NET_ADDRESS_TEXT];
+
+		leg->stream = NULL;
+		metrics_add(table->services.metrics, METRIC_ERROR_MEDIA, 1);
+		log_call(LOG_LEVEL_ERROR, "call", leg->call->id, "no stream toward %s: %s",
+			 net_address_print(&leg->remote.address, text), error_text(error));
+		return error;
+	}
+	media_stream_set_timeout(leg->stream, 0);
+	table->sessions++;
+	return 0;
+}
+
+void session_close(struct leg *leg)
+{
+	if (!leg->stream)
+		return;
+	if (leg->media_remote.address.family == NET_NONE)
+		leg->media_remote = *media_stream_remote(leg->stream);
+	leg->stream_is_ending = true;
+	media_stream_del(leg->stream);
+	leg->stream = NULL;
+	leg->call->table->sessions--;
+}
+
+bool session_is_in(const struct sip_message *message)
+{
+	return message->body.size > 0 && sip_content_type_is(message, "application/sdp");
+}
+
+/* ---- reading ---- */
+
+/* The media line that is anchored: the first clear audio that is not rejected. */
+static int find_audio(const struct sdp_session *session, unsigned *ret_index)
+{
+	for (unsigned i = 0; i < session->media_count; i++) {
+		const struct sdp_media *media = &session->media[i];
+
+		if (media->type == SDP_TYPE_AUDIO && media->port > 0 && sdp_protocol_is_rtp(media->protocol) &&
+		    !sdp_protocol_is_encrypted(media->protocol)) {
+			*ret_index = i;
+			return 0;
+		}
+	}
+	return ERR_UNSUPPORTED;
+}
+
+static int read_description(struct leg *from, const struct sip_message *message, struct sdp_session *session,
+			    unsigned *ret_audio)
+{
+	struct leg_media offered = {.is_known = true};
+	struct sdp_refusal refusal;
+	enum sdp_direction direction;
+	int error = sdp_parse(message->body, session, &refusal);
+
+	if (error) {
+		log_call(LOG_LEVEL_WARNING, "call", from->call->id, "the %s's session description: %s (byte %zu)",
+			 cdr_side_name(from->side), refusal.sentence, refusal.offset);
+		return error;
+	}
+	error = find_audio(session, ret_audio);
+	if (error) {
+		log_call(LOG_LEVEL_WARNING, "call", from->call->id, "the %s offers no clear audio",
+			 cdr_side_name(from->side));
+		return error;
+	}
+	offered.rtcp_mux = session->media[*ret_audio].has_rtcp_mux;
+	if (sdp_media_rtp(session, *ret_audio, &offered.rtp) != 0 || net_address_is_any(&offered.rtp.address))
+		offered.rtp = (struct net_endpoint){0};
+	else if (session->media[*ret_audio].rtcp_port > 0 &&
+		 sdp_media_rtcp(session, *ret_audio, offered.rtcp_mux, &offered.rtcp) != 0)
+		offered.rtcp = (struct net_endpoint){0};
+	direction = sdp_media_direction(session, *ret_audio);
+	offered.is_sending = direction & SDP_SENDONLY;
+	offered.is_receiving = direction & SDP_RECVONLY;
+	from->offered = offered;
+	return 0;
+}
+
+static void name_codec(char codec[CDR_CODEC_SIZE], const struct sdp_session *session, unsigned audio)
+{
+	struct sdp_codec first;
+
+	if (sdp_media_codec(session, audio, 0, &first) == 0)
+		snprintf(codec, CDR_CODEC_SIZE, "%.*s/%u", VIEW_ARG(first.name), first.clock_rate_hz);
+}
+
+/* ---- writing ---- */
+
+static struct sdp_origin origin_of(const struct leg *leg)
+{
+	return (struct sdp_origin){
+		.user = "-",
+		.id = leg->sdp_session,
+		.version = leg->sdp_version,
+		.address = media_stream_advertised(leg->stream)->address,
+	};
+}
+
+static struct sdp_local_media local_of(const struct leg *leg, bool has_rtcp_mux)
+{
+	return (struct sdp_local_media){
+		.port = media_stream_advertised(leg->stream)->port,
+		.has_rtcp_mux = has_rtcp_mux,
+	};
+}
+
+/* The text becomes what we said last; it must be told apart from the one before by a higher version (RFC 3264 8), and
+ * be the same when nothing changed. `print` writes it with leg->sdp_version. */
+struct printing {
+	const struct sdp_session *session;
+	const struct sdp_choice *choice; /* NULL: relayed */
+	unsigned audio;
+	bool has_rtcp_mux;
+};
+
+static int print(const struct leg *leg, const struct printing *printing, struct text *text)
+{
+	struct sdp_local_media local[SDP_MEDIA_MAX] = {0};
+	struct sdp_origin origin = origin_of(leg);
+
+	local[printing->audio] = local_of(leg, printing->has_rtcp_mux);
+	if (printing->choice)
+		return sdp_answer_print(text, printing->session, printing->choice, &origin, &local[printing->audio]);
+	return sdp_relay_print(text, printing->session, &origin, local);
+}
+
+static int say(struct leg *leg, const struct printing *printing)
+{
+	char buffer[CALL_SDP_MAX];
+	struct text text;
+	int error;
+
+	if (!leg->stream)
+		return ERR_STATE;
+	text_init(&text, buffer, sizeof(buffer));
+	error = print(leg, printing, &text);
+	if (error == 0 && leg->description && strcmp(leg->description, buffer) == 0)
+		return 0;
+	if (error == 0 && leg->description) {
+		leg->sdp_version++;
+		text_init(&text, buffer, sizeof(buffer));
+		error = print(leg, printing, &text);
+	}
+	if (error)
+		return error;
+	free(leg->description);
+	leg->description = view_dup(text_view(&text));
+	return leg->description ? 0 : ERR_NOMEM;
+}
+
+int session_pass(struct leg *from, struct leg *to, const struct sip_message *message, bool is_answer)
+{
+	struct sdp_session session;
+	struct printing printing = {.session = &session};
+	int error = read_description(from, message, &session, &printing.audio);
+
+	if (error)
+		return error;
+	if (is_answer) {
+		name_codec(from->codec, &session, printing.audio);
+		snprintf(to->codec, sizeof(to->codec), "%s", from->codec);
+	} else {
+		from->wants_mux = from->offered.rtcp_mux;
+	}
+	printing.has_rtcp_mux = is_answer ? to->wants_mux : from->offered.rtcp_mux;
+	return say(to, &printing);
+}
+
+int session_answer(struct leg *leg, const struct sip_message *message)
+{
+	static const struct sdp_codec codecs[] = {
+		{.name = {"PCMU", 4}, .clock_rate_hz = 8000, .channels = 1},
+		{.name = {"PCMA", 4}, .clock_rate_hz = 8000, .channels = 1},
+		{.name = {"G722", 4}, .clock_rate_hz = 8000, .channels = 1},
+		{.name = {"opus", 4}, .clock_rate_hz = 48000, .channels = 2},
+		{.name = {"G729", 4}, .clock_rate_hz = 8000, .channels = 1},
+	};
+	struct sdp_choice choice;
+	struct sdp_session session;
+	struct printing printing = {.session = &session, .choice = &choice};
+	int error = read_description(leg, message, &session, &printing.audio);
+
+	if (error)
+		return error;
+	error = sdp_answer_choose(&session, codecs, ARRAY_LEN(codecs), &choice);
+	if (error)
+		return error;
+	leg->wants_mux = leg->offered.rtcp_mux;
+	printing.audio = choice.media;
+	printing.has_rtcp_mux = leg->wants_mux;
+	snprintf(leg->codec, sizeof(leg->codec), "%.*s/%u", VIEW_ARG(codecs[choice.codec].name),
+		 codecs[choice.codec].clock_rate_hz);
+	return say(leg, &printing);
+}
+
+void session_take_answer(struct leg *leg, const struct sip_message *message)
+{
+	struct sdp_session session;
+	unsigned audio;
+
+	if (leg->stream && read_description(leg, message, &session, &audio) == 0)
+		session_commit(leg);
+}
+
+/* ---- in force ---- */
+
+void session_commit(struct leg *leg)
+{
+	const struct leg_media *media = &leg->media;
+	bool is_talking;
+
+	if (!leg->stream || !leg->offered.is_known)
+		return;
+	leg->media = leg->offered;
+	is_talking = leg->call->answer_wall_ms > 0 && media->is_sending && media->is_receiving;
+	if (media_stream_set_remote(leg->stream, media->rtp.port > 0 ? &media->rtp : NULL,
+				    media->rtcp.port > 0 ? &media->rtcp : NULL, media->rtcp_mux) != 0)
+		log_call(LOG_LEVEL_WARNING, "call", leg->call->id,
+			 "the %s's media address cannot be reached: waiting for its packets", cdr_side_name(leg->side));
+	media_stream_set_direction(leg->stream, media->is_sending, media->is_receiving);
+	media_stream_set_timeout(leg->stream,
+				 is_talking ? leg->call->table->services.conf->media.rtp_timeout_s * 1000 : 0);
+}
+
+void session_join(struct leg *a, struct leg *b)
+{
+	if (!a->stream || !b->stream)
+		return;
+	if (BUG_ON(media_stream_set_source(a->stream, b->stream) != 0))
+		return; /* session_open put both on one worker */
+	(void)BUG_ON(media_stream_set_source(b->stream, a->stream) != 0);
+}

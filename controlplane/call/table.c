@@ -1,0 +1,254 @@
+/* All calls of one signalling thread: what comes in finds its leg; what is asked for is shown. */
+#include "controlplane/call/private.h"
+
+#include <stdlib.h>
+
+#include "lib/config/config.h"
+#include "lib/log/log.h"
+
+static bool is_call(const struct map_node *node, const void *id)
+{
+	return strcmp(CONTAINER_OF(node, struct call, node)->id, id) == 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct conf_extension *const *x = a, *const *y = b;
+
+	return strcmp((*x)->number, (*y)->number);
+}
+
+int call_table_new(const struct call_services *services, struct call_table **ret_table)
+{
+	struct call_table *table = calloc(1, sizeof(*table));
+	const struct conf *conf = services->conf;
+
+	if (!table)
+		return ERR_NOMEM;
+	table->services = *services;
+	list_init(&table->list);
+	table->extensions = calloc(conf->extension_count + 1, sizeof(struct conf_extension *));
+	if (!table->extensions || map_init(&table->calls, is_call) != 0 || dialog_table_init(&table->dialogs) != 0) {
+		map_fini(&table->calls);
+		free(table->extensions);
+		free(table);
+		return ERR_NOMEM;
+	}
+	for (size_t i = 0; i < conf->extension_count; i++)
+		table->extensions[i] = &conf->extensions[i];
+	table->extension_count = conf->extension_count;
+	qsort(table->extensions, table->extension_count, sizeof(table->extensions[0]), by_number);
+	*ret_table = table;
+	return 0;
+}
+
+void call_table_free(struct call_table *table)
+{
+	struct list *link;
+
+	if (!table)
+		return;
+	while ((link = list_first(&table->list)))
+		call_free(LIST_ENTRY(link, struct call, link));
+	map_fini(&table->calls);
+	dialog_table_fini(&table->dialogs);
+	free(table->extensions);
+	free(table);
+}
+
+/* ---- what comes in ---- */
+
+static void receive_in_dialog(struct call_table *table, struct transaction *transaction)
+{
+	const struct sip_message *request = transaction_request(transaction);
+	struct dialog *dialog = dialog_find(&table->dialogs, request);
+	struct leg_input input = {
+		.message = request, .flow = transaction_flow(transaction), .transaction = transaction};
+
+	if (!dialog) {
+		transaction_respond_status(transaction, 481);
+		return;
+	}
+	if (dialog_receive(dialog, request, transaction_flow(transaction)) != 0) {
+		transaction_respond_status(transaction, 500);
+		return;
+	}
+	switch (request->method) {
+	case SIP_METHOD_INVITE:
+		leg_feed(dialog->owner, LEG_PEER_REINVITE, &input);
+		break;
+	case SIP_METHOD_BYE:
+		leg_feed(dialog->owner, LEG_PEER_BYE, &input);
+		break;
+	case SIP_METHOD_OPTIONS:
+		transaction_respond_status(transaction, 200);
+		break;
+	default:
+		call_table_refuse_method(transaction);
+		break;
+	}
+}
+
+static void write_allow(struct sip_writer *out, void *arg)
+{
+	sip_write_header(out, SIP_HEADER_ALLOW, CALL_ALLOW);
+}
+
+void call_table_refuse_method(struct transaction *transaction)
+{
+	bool is_known = transaction_request(transaction)->method != SIP_METHOD_OTHER;
+	struct transaction_reply reply = {.status = is_known ? 405 : 501, .headers = write_allow};
+
+	transaction_respond(transaction, &reply);
+}
+
+void call_table_on_request(struct call_table *table, struct transaction *transaction)
+{
+	const struct sip_message *request = transaction_request(transaction);
+
+	if (request->to.tag.at)
+		receive_in_dialog(table, transaction);
+	else if (request->method == SIP_METHOD_INVITE)
+		invite_receive(table, transaction);
+	else if (request->method == SIP_METHOD_BYE)
+		transaction_respond_status(transaction, 481);
+	else
+		call_table_refuse_method(transaction);
+}
+
+void call_table_on_ack(struct call_table *table, const struct sip_message *ack, const struct transport_flow *flow)
+{
+	struct dialog *dialog = dialog_find(&table->dialogs, ack);
+	struct leg_input input = {.message = ack, .flow = flow};
+	const struct transaction *waiting;
+	struct leg *leg;
+
+	if (!dialog)
+		return;
+	leg = dialog->owner;
+	waiting = leg->modify ? leg->modify : leg->invite;
+	if (!waiting || !transaction_is_server(waiting) ||
+	    transaction_request(waiting)->cseq.number != ack->cseq.number)
+		return; /* repeated, or of another INVITE */
+	if (session_is_in(ack))
+		session_take_answer(leg, ack);
+	leg_feed(leg, LEG_PEER_ACK, &input);
+}
+
+void call_table_on_media(struct call_table *table, bool is_ready)
+{
+	/* media programs the streams of all calls again by itself; only people want to know. */
+	if (is_ready)
+		log_info("call", "the media engine is there; %u calls go on", table->active);
+	else
+		log_error("call", "the media engine is away; %u calls wait for it, new ones are refused",
+			  table->active);
+}
+
+/* ---- ending ---- */
+
+void call_table_end_all(struct call_table *table)
+{
+	LIST_FOREACH_SAFE (link, &table->list) {
+		struct call *call = LIST_ENTRY(link, struct call, link);
+
+		call_note(call, CDR_SIDE_SYSTEM, 503, 41, "shutdown");
+		call_feed(call, CALL_HANG_UP, NULL);
+	}
+}
+
+static struct call *find(struct call_table *table, const char *id)
+{
+	struct map_node *node;
+
+	if (strlen(id) != CALL_ID_SIZE - 1)
+		return NULL;
+	node = map_find(&table->calls, hash_bytes(id, CALL_ID_SIZE - 1), id);
+	return node ? CONTAINER_OF(node, struct call, node) : NULL;
+}
+
+int call_table_hang_up(struct call_table *table, const char *call_id)
+{
+	struct call *call = find(table, call_id);
+
+	if (!call)
+		return ERR_NOT_FOUND;
+	if (!call->is_active)
+		return ERR_STATE;
+	call_note(call, CDR_SIDE_SYSTEM, 480, 16, "hung_up_by_operator");
+	call_feed(call, CALL_HANG_UP, NULL);
+	return 0;
+}
+
+/* ---- what can be seen ---- */
+
+uint32_t call_table_active(const struct call_table *table)
+{
+	return table->active;
+}
+
+uint32_t call_table_count(const struct call_table *table)
+{
+	return table->count;
+}
+
+uint64_t call_table_total(const struct call_table *table)
+{
+	return table->total;
+}
+
+uint32_t call_table_sessions(const struct call_table *table)
+{
+	return table->sessions;
+}
+
+static const char *side_name(const struct leg *leg)
+{
+	return cdr_side_name(leg->side);
+}
+
+void call_table_walk(struct call_table *table, void (*visit)(const struct call_about *about, void *arg), void *arg)
+{
+	LIST_FOREACH (link, &table->list) {
+		const struct call *call = LIST_ENTRY(link, struct call, link);
+		struct call_about about = {.id = call->id,
+					   .caller = call->caller_party,
+					   .callee = call->callee_party,
+					   .state = fsm_state_name(&call->fsm),
+					   .start_wall_ms = call->start_wall_ms,
+					   .answer_wall_ms = call->answer_wall_ms};
+
+		LIST_FOREACH (leg_link, &call->legs) {
+			const struct leg *leg = LIST_ENTRY(leg_link, struct leg, link);
+
+			about.legs[about.leg_count++] = (struct call_about_leg){
+				.id = leg->id,
+				.side = side_name(leg),
+				.state = fsm_state_name(&leg->fsm),
+				.sip_call_id = leg->sip_call_id,
+				.user_agent = leg->user_agent,
+				.codec = leg->codec,
+				.remote = leg->remote,
+				.stream = leg->stream,
+			};
+		}
+		visit(&about, arg);
+	}
+}
+
+int call_table_print_history(struct call_table *table, const char *call_id, struct text *out)
+{
+	struct call *call = find(table, call_id);
+
+	if (!call)
+		return ERR_NOT_FOUND;
+	text_printf(out, "call %s\n", call->id);
+	fsm_print_history(&call->fsm, out);
+	LIST_FOREACH (link, &call->legs) {
+		const struct leg *leg = LIST_ENTRY(link, struct leg, link);
+
+		text_printf(out, "leg %s (%s)\n", leg->id, side_name(leg));
+		fsm_print_history(&leg->fsm, out);
+	}
+	return 0;
+}
