@@ -1,0 +1,405 @@
+/* voxlane-controlplane: starts the parts in the order of one array, runs two threads (signalling, and this one for
+ * HTTP and signals), and ends the parts in the reverse order. */
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "controlplane/api/api.h"
+#include "controlplane/app/notify.h"
+#include "controlplane/app/signalling.h"
+#include "controlplane/cdr/cdr.h"
+#include "controlplane/loop/loop.h"
+#include "controlplane/metrics/metrics.h"
+#include "lib/config/config.h"
+#include "lib/log/log.h"
+
+enum { COUNT_EVERY_MS = 1000, DRAIN_MS = 3000, DRAIN_LOOK_MS = 20 };
+
+struct program {
+	const char *config_path;
+	const char *log_level; /* NULL: as configured */
+	struct conf *conf;
+	struct metrics metrics;
+	struct cdr *cdr;
+	struct loop *signalling_loop, *api_loop;
+	struct signalling *signalling;
+	struct transport *transport;
+	struct api *api;
+	struct loop_signals signals;
+	struct loop_timer count_timer, drain_timer;
+	uint64_t drain_until_ms;
+	struct loop_message end; /* to the signalling thread: drain, then stop */
+	struct loop_message ended;
+	pthread_t thread;
+	char problem[768];
+};
+
+static int fail(struct program *program, int error, const char *text)
+{
+	snprintf(program->problem, sizeof(program->problem), "%s", text && text[0] ? text : error_text(error));
+	return error;
+}
+
+/* ---- the parts ---- */
+
+static int start_log(struct program *program)
+{
+	const struct conf_logging *logging = &program->conf->logging;
+	enum log_level level = logging->level;
+	int error = log_init(level, logging->format, logging->output);
+
+	if (error) {
+		snprintf(program->problem, sizeof(program->problem), "%s: logging.output %s: %s", program->conf->path,
+			 logging->output, strerror(errno));
+		return error;
+	}
+	if (program->log_level && log_level_parse(view_of(program->log_level), &level) == 0)
+		log_level_set(level);
+	return 0;
+}
+
+static int start_loops(struct program *program)
+{
+	int error = loop_new_real(&program->signalling_loop);
+
+	if (error == 0)
+		error = loop_new_real(&program->api_loop);
+	if (error == 0) {
+		uint64_t seed;
+
+		loop_random(program->api_loop, &seed, sizeof(seed));
+		hash_seed_set(seed);
+	}
+	return error ? fail(program, error, NULL) : 0;
+}
+
+static void stop_loops(struct program *program)
+{
+	loop_free(program->signalling_loop);
+	loop_free(program->api_loop);
+}
+
+static int start_cdr(struct program *program)
+{
+	const struct conf_cdr *conf = &program->conf->cdr;
+	struct cdr_options options = {.directory = conf->output_dir,
+				      .filename_pattern = conf->filename_pattern,
+				      .retention_days = conf->retention_days};
+	struct cdr_problem problem = {""};
+	int error;
+
+	if (!conf->enabled)
+		return 0;
+	error = cdr_open(&options, loop_wall_ms(program->signalling_loop), &program->cdr, &problem);
+	return error ? fail(program, error, problem.text) : 0;
+}
+
+static void stop_cdr(struct program *program)
+{
+	cdr_close(program->cdr);
+}
+
+static int start_signalling(struct program *program)
+{
+	struct signalling_options options = {.conf = program->conf,
+					     .loop = program->signalling_loop,
+					     .metrics = &program->metrics,
+					     .cdr = program->cdr};
+	struct signalling_problem problem;
+	int error = signalling_new(&options, &program->signalling, &problem);
+
+	return error ? fail(program, error, problem.text) : 0;
+}
+
+static void stop_signalling(struct program *program)
+{
+	signalling_free(program->signalling);
+}
+
+static int start_transport(struct program *program)
+{
+	const struct conf_sip *sip = &program->conf->sip;
+	struct transport_receiver receiver = signalling_receiver(program->signalling);
+	struct transport_options options = {.advertised = sip->advertised_ip, .dscp = 24 /* CS3, RFC 4594 */};
+	struct transport_problem problem = {""};
+	struct signalling_problem start_problem = {""};
+	int error;
+
+	options.listens[options.listen_count++] = (struct transport_listen){
+		.kind = TRANSPORT_UDP, .endpoint = {.address = sip->listen_ip, .port = sip->listen_port}};
+	/* 0.0.0.0 stands for every address of this machine, those of IPv6 too. */
+	if (sip->listen_ip.family == NET_IPV4 && net_address_is_any(&sip->listen_ip) &&
+	    access("/proc/net/if_inet6", R_OK) == 0)
+		options.listens[options.listen_count++] = (struct transport_listen){
+			.kind = TRANSPORT_UDP, .endpoint = {.address = {.family = NET_IPV6}, .port = sip->listen_port}};
+	error = transport_new(program->signalling_loop, &options, &receiver, &program->transport, &problem);
+	if (error)
+		return fail(program, error, problem.text);
+	error = signalling_start(program->signalling, program->transport, &start_problem);
+	return error ? fail(program, error, start_problem.text) : 0;
+}
+
+static void stop_transport(struct program *program)
+{
+	transport_free(program->transport);
+}
+
+static int start_api(struct program *program)
+{
+	const struct conf_monitoring *monitoring = &program->conf->monitoring;
+	struct api_options options = {
+		.listen = {.address = monitoring->listen_ip, .port = monitoring->health_check_port},
+		.metrics_listen = {.address = monitoring->metrics_listen_ip, .port = monitoring->prometheus_port},
+		.tokens = monitoring->tokens.at,
+		.token_count = monitoring->tokens.len,
+		.allow_anonymous = monitoring->allow_anonymous,
+		.version = VOXLANE_VERSION,
+		.metrics = &program->metrics,
+		.cdr = program->cdr,
+	};
+	struct api_problem problem = {""};
+	char node[64] = "voxlane";
+	int error;
+
+	gethostname(node, sizeof(node) - 1);
+	options.node = node;
+	signalling_sources(program->signalling, &options.sources);
+	error = api_new(program->api_loop, &options, &program->api, &problem);
+	return error ? fail(program, error, problem.text) : 0;
+}
+
+static void stop_api(struct program *program)
+{
+	api_free(program->api);
+}
+
+/* ---- the end: drain on the signalling thread, then stop both loops ---- */
+
+static void on_ended(void *arg)
+{
+	loop_stop(((struct program *)arg)->api_loop);
+}
+
+static void on_drain(void *arg)
+{
+	struct program *program = arg;
+	struct loop *loop = program->signalling_loop;
+
+	if (!signalling_is_empty(program->signalling) && loop_now_ms(loop) < program->drain_until_ms) {
+		loop_timer_start(loop, &program->drain_timer, DRAIN_LOOK_MS);
+		return;
+	}
+	loop_post(program->api_loop, &program->ended);
+	loop_stop(loop);
+}
+
+static void on_end(void *arg)
+{
+	struct program *program = arg;
+
+	signalling_drain(program->signalling);
+	program->drain_until_ms = loop_now_ms(program->signalling_loop) + DRAIN_MS;
+	on_drain(program);
+}
+
+static void on_signal(void *arg, int number)
+{
+	struct program *program = arg;
+
+	if (number == SIGHUP) {
+		if (log_reopen() != 0)
+			log_error("app", "the log file cannot be opened anew: %s", strerror(errno));
+		else
+			log_info("app", "log reopened");
+		return;
+	}
+	log_info("app", "ending on signal %d", number);
+	loop_post(program->signalling_loop, &program->end);
+}
+
+static int start_signals(struct program *program)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+	int error;
+
+	signal(SIGPIPE, SIG_IGN);
+	error = loop_signals_init(program->api_loop, &program->signals, numbers, ARRAY_LEN(numbers), on_signal,
+				  program);
+	return error ? fail(program, error, NULL) : 0;
+}
+
+static void stop_signals(struct program *program)
+{
+	loop_signals_fini(&program->signals);
+}
+
+static void on_count(void *arg)
+{
+	struct program *program = arg;
+
+	signalling_count(program->signalling);
+	if (program->cdr) {
+		struct cdr_status status;
+
+		cdr_tick(program->cdr, loop_wall_ms(program->signalling_loop));
+		cdr_status(program->cdr, &status);
+		metrics_set(&program->metrics, METRIC_CDR_WRITTEN, status.written);
+		metrics_set(&program->metrics, METRIC_CDR_LOST, status.lost);
+		metrics_set(&program->metrics, METRIC_CDR_QUEUED, status.queued);
+		metrics_set(&program->metrics, METRIC_ERROR_CDR, status.failed);
+	}
+	loop_timer_start(program->signalling_loop, &program->count_timer, COUNT_EVERY_MS);
+}
+
+static void *run_signalling(void *arg)
+{
+	struct program *program = arg;
+
+	on_count(program);
+	loop_run(program->signalling_loop);
+	return NULL;
+}
+
+static int start_thread(struct program *program)
+{
+	loop_timer_init(&program->count_timer, on_count, program);
+	loop_timer_init(&program->drain_timer, on_drain, program);
+	loop_message_init(&program->end, on_end, program);
+	loop_message_init(&program->ended, on_ended, program);
+	if (pthread_create(&program->thread, NULL, run_signalling, program) != 0)
+		return fail(program, ERR_NOMEM, "the signalling thread cannot be started");
+	return 0;
+}
+
+/* Start order; stopped in reverse. The thread is joined before anything is stopped. */
+static const struct part {
+	const char *name;
+	int (*start)(struct program *program);
+	void (*stop)(struct program *program);
+} parts[] = {
+	{"log", start_log, NULL},
+	{"loops", start_loops, stop_loops},
+	{"signals", start_signals, stop_signals},
+	{"cdr", start_cdr, stop_cdr},
+	{"signalling", start_signalling, stop_signalling},
+	{"transport", start_transport, stop_transport},
+	{"api", start_api, stop_api},
+	{"thread", start_thread, NULL},
+};
+
+static void announce(const struct program *program)
+{
+	char sip[NET_ENDPOINT_TEXT] = "-", api[NET_ENDPOINT_TEXT], metrics[NET_ENDPOINT_TEXT];
+	struct net_endpoint api_at = api_endpoint(program->api), metrics_at = api_metrics_endpoint(program->api);
+	const struct transport_listen *listen;
+
+	for (size_t i = 0; (listen = transport_listener(program->transport, i)); i++)
+		log_info("app", "SIP on %s %s", transport_kind_name(listen->kind),
+			 net_endpoint_print(&listen->endpoint, sip));
+	log_info("app", "voxlane-controlplane " VOXLANE_VERSION " ready: API on %s, metrics on %s",
+		 net_endpoint_print(&api_at, api), net_endpoint_print(&metrics_at, metrics));
+	notify("READY=1");
+}
+
+static int run(struct program *program)
+{
+	size_t started = 0;
+	int error = 0;
+
+	while (started < ARRAY_LEN(parts) && (error = parts[started].start(program)) == 0)
+		started++;
+	if (error == 0) {
+		announce(program);
+		loop_run(program->api_loop);
+		notify("STOPPING=1");
+		pthread_join(program->thread, NULL);
+	} else {
+		fprintf(stderr, "voxlane-controlplane: %s\n", program->problem);
+	}
+	while (started-- > 0)
+		if (parts[started].stop)
+			parts[started].stop(program);
+	return error ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static const char usage[] = "usage: voxlane-controlplane --config FILE [options]\n"
+			    "  --config FILE      the configuration (both daemons read the same file)\n"
+			    "  --log-level LEVEL  DEBUG, INFO, WARNING, ERROR or CRITICAL instead of logging.level\n"
+			    "  --port PORT        SIP port instead of sip.listen_port\n"
+			    "  --check-config     read and check the configuration, start nothing\n"
+			    "  --version          print the version\n"
+			    "  --help             print this\n";
+
+static int misuse(const char *what, const char *value)
+{
+	fprintf(stderr, "voxlane-controlplane: %s%s; --help tells the options\n", what, value);
+	return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"log-level", required_argument, NULL, 'l'},
+		{"port", required_argument, NULL, 'p'},
+		{"check-config", no_argument, NULL, 'k'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	static struct program program;
+	struct conf_problem problem;
+	enum log_level level;
+	bool is_check = false;
+	uint32_t port = 0;
+	int option, status;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			program.config_path = optarg;
+			break;
+		case 'l':
+			program.log_level = optarg;
+			if (log_level_parse(view_of(optarg), &level) != 0)
+				return misuse("--log-level does not know ", optarg);
+			break;
+		case 'p':
+			if (view_to_u32(view_of(optarg), UINT16_MAX, &port) != 0 || port == 0)
+				return misuse("--port wants 1 to 65535, not ", optarg);
+			break;
+		case 'k':
+			is_check = true;
+			break;
+		case 'v':
+			puts("voxlane-controlplane " VOXLANE_VERSION);
+			return EXIT_SUCCESS;
+		case 'h':
+			fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		default:
+			return misuse("unknown or incomplete option ", argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		return misuse("unexpected argument ", argv[optind]);
+	if (!program.config_path)
+		return misuse("--config FILE is needed", "");
+	if (conf_load(program.config_path, &program.conf, &problem) != 0) {
+		fprintf(stderr, "voxlane-controlplane: %s\n", problem.text);
+		return EXIT_FAILURE;
+	}
+	if (port > 0)
+		program.conf->sip.listen_port = (uint16_t)port;
+	if (is_check)
+		printf("%s: the configuration is good\n", program.config_path);
+	status = is_check ? EXIT_SUCCESS : run(&program);
+	conf_free(program.conf);
+	log_fini();
+	return status;
+}

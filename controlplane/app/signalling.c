@@ -1,0 +1,212 @@
+/* Who gets which request, and what is made in which order. */
+#include "controlplane/app/signalling.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "controlplane/auth/auth.h"
+#include "controlplane/call/call.h"
+#include "controlplane/cdr/cdr.h"
+#include "controlplane/loop/loop.h"
+#include "controlplane/metrics/metrics.h"
+#include "controlplane/registrar/registrar.h"
+#include "controlplane/routing/routing.h"
+#include "controlplane/transaction/transaction.h"
+#include "lib/config/config.h"
+#include "lib/log/log.h"
+
+static void write_options(struct sip_writer *out, void *arg)
+{
+	sip_write_header(out, SIP_HEADER_ALLOW, "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER");
+	sip_write_header(out, SIP_HEADER_ACCEPT, "application/sdp");
+}
+
+static void on_request(void *arg, struct transaction *transaction)
+{
+	struct signalling *signalling = arg;
+	const struct sip_message *request = transaction_request(transaction);
+	struct transaction_reply options = {.status = 200, .headers = write_options};
+
+	if (!request->to.tag.at && request->method == SIP_METHOD_REGISTER)
+		registrar_on_register(signalling->registrar, transaction);
+	else if (!request->to.tag.at && request->method == SIP_METHOD_OPTIONS)
+		transaction_respond(transaction, &options);
+	else
+		call_table_on_request(signalling->calls, transaction);
+}
+
+static void on_ack(void *arg, const struct sip_message *ack, const struct transport_flow *flow)
+{
+	call_table_on_ack(((struct signalling *)arg)->calls, ack, flow);
+}
+
+static void on_media_ready(bool is_ready, void *arg)
+{
+	struct signalling *signalling = arg;
+
+	if (!is_ready)
+		metrics_add(signalling->metrics, METRIC_ERROR_MEDIA_LOST, 1);
+	call_table_on_media(signalling->calls, is_ready);
+}
+
+static void on_registration(void *arg, enum registrar_event event, const struct registrar_contact *contact)
+{
+	char source[NET_ENDPOINT_TEXT];
+
+	if (event != REGISTRAR_REFRESHED)
+		log_info("registrar", "%.*s %s: %.*s from %s", VIEW_ARG(contact->number), registrar_event_name(event),
+			 VIEW_ARG(contact->uri), net_endpoint_print(&contact->flow.remote, source));
+}
+
+static void on_registrar_problem(void *arg, const struct transport_flow *flow, const char *why)
+{
+	struct signalling *signalling = arg;
+	char source[NET_ENDPOINT_TEXT] = "-";
+
+	if (flow)
+		metrics_add(signalling->metrics, METRIC_ERROR_AUTHENTICATION, 1);
+	log_warning("registrar", "%s (%s)", why, flow ? net_endpoint_print(&flow->remote, source) : source);
+}
+
+static int make_auth(struct signalling *signalling, struct signalling_problem *problem)
+{
+	struct auth_options options;
+	uint8_t key[AUTH_KEY_SIZE];
+
+	auth_options_init(&options, signalling->conf);
+	loop_random(signalling->loop, key, sizeof(key));
+	return auth_new(&options, signalling->conf->extensions, signalling->conf->extension_count, key,
+			&signalling->auth);
+}
+
+static int make_registrar(struct signalling *signalling, struct signalling_problem *problem)
+{
+	struct registrar_listener listener = {
+		.on_event = on_registration, .on_problem = on_registrar_problem, .arg = signalling};
+	struct transport_problem why = {""};
+	struct registrar_options options;
+	int error;
+
+	registrar_options_init(&options, signalling->conf);
+	error = registrar_new(signalling->loop, signalling->auth, &options, signalling->conf->extensions,
+			      signalling->conf->extension_count, &signalling->registrar, &why);
+	snprintf(problem->text, sizeof(problem->text), "%s", why.text);
+	if (error == 0)
+		registrar_set_listener(signalling->registrar, &listener);
+	return error;
+}
+
+static int make_routing(struct signalling *signalling, struct signalling_problem *problem)
+{
+	struct routing_problem why = {""};
+	int error = routing_new(signalling->conf, &signalling->routing, &why);
+
+	snprintf(problem->text, sizeof(problem->text), "%s", why.text);
+	return error;
+}
+
+static int make_transactions(struct signalling *signalling, struct signalling_problem *problem)
+{
+	struct transaction_options options = {.server = signalling->conf->sip.user_agent};
+	struct transaction_user user = {.on_request = on_request, .on_ack = on_ack, .arg = signalling};
+
+	return transaction_layer_new(signalling->loop, &options, &user, &signalling->transactions);
+}
+
+int signalling_new(const struct signalling_options *options, struct signalling **ret_signalling,
+		   struct signalling_problem *ret_problem)
+{
+	static int (*const makers[])(struct signalling *, struct signalling_problem *) = {
+		make_auth,
+		make_registrar,
+		make_routing,
+		make_transactions,
+	};
+	struct signalling *signalling = calloc(1, sizeof(*signalling));
+	int error = signalling ? 0 : ERR_NOMEM;
+
+	ret_problem->text[0] = '\0';
+	if (signalling) {
+		signalling->conf = options->conf;
+		signalling->loop = options->loop;
+		signalling->metrics = options->metrics;
+		signalling->cdr = options->cdr;
+		signalling->route = options->route;
+		signalling->route_arg = options->route_arg;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(makers) && error == 0; i++)
+		error = makers[i](signalling, ret_problem);
+	if (error == 0) {
+		*ret_signalling = signalling;
+		return 0;
+	}
+	if (!ret_problem->text[0])
+		snprintf(ret_problem->text, sizeof(ret_problem->text), "the signalling cannot start: %s",
+			 error_text(error));
+	signalling_free(signalling);
+	return error;
+}
+
+struct transport_receiver signalling_receiver(struct signalling *signalling)
+{
+	return transaction_receiver(signalling->transactions);
+}
+
+int signalling_start(struct signalling *signalling, struct transport *transport, struct signalling_problem *ret_problem)
+{
+	const struct conf *conf = signalling->conf;
+	struct media_options media = {
+		.segment_path = conf->media.segment,
+		.rtp_timeout_ms = conf->media.rtp_timeout_s * 1000,
+		.dscp = conf->media.dscp,
+		.route = signalling->route ? signalling->route : transport_route,
+		.route_arg = signalling->route ? signalling->route_arg : transport,
+		.on_ready = on_media_ready,
+		.arg = signalling,
+	};
+	struct call_services services = {
+		.conf = conf,
+		.loop = signalling->loop,
+		.transactions = signalling->transactions,
+		.registrar = signalling->registrar,
+		.auth = signalling->auth,
+		.routing = signalling->routing,
+		.cdr = signalling->cdr,
+		.metrics = signalling->metrics,
+	};
+	int error;
+
+	signalling->transport = transport;
+	transaction_layer_set_transport(signalling->transactions, transport);
+	error = media_new(signalling->loop, &media, &signalling->media);
+	services.media = signalling->media;
+	if (error == 0)
+		error = call_table_new(&services, &signalling->calls);
+	if (error)
+		snprintf(ret_problem->text, sizeof(ret_problem->text), "the calls cannot start: %s", error_text(error));
+	return error;
+}
+
+void signalling_drain(struct signalling *signalling)
+{
+	signalling->is_draining = true;
+	call_table_end_all(signalling->calls);
+}
+
+bool signalling_is_empty(const struct signalling *signalling)
+{
+	return call_table_count(signalling->calls) == 0;
+}
+
+void signalling_free(struct signalling *signalling)
+{
+	if (!signalling)
+		return;
+	call_table_free(signalling->calls);
+	media_free(signalling->media);
+	transaction_layer_free(signalling->transactions);
+	routing_free(signalling->routing);
+	registrar_free(signalling->registrar);
+	auth_free(signalling->auth);
+	free(signalling);
+}

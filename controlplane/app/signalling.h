@@ -1,0 +1,73 @@
+/* One signalling thread's worth of a telephony server: transactions, authentication, registrar, dial plan, calls and
+ * media, wired to each other. The program gives it a real loop and sockets; scenarios give it simulated ones.
+ *
+ * Used by main.c and tests/scenario.
+ * Threads: everything here belongs to the thread of the loop. Ownership: conf, metrics and cdr are the maker's and outlive
+ * it; the transport is the maker's too and is freed before signalling_free.
+ */
+#ifndef CONTROLPLANE_APP_SIGNALLING_H
+#define CONTROLPLANE_APP_SIGNALLING_H
+
+#include "controlplane/media/media.h"
+#include "controlplane/transport/transport.h"
+
+struct api_sources;
+struct api_status;
+struct auth;
+struct call_table;
+struct cdr;
+struct conf;
+struct loop;
+struct metrics;
+struct registrar;
+struct routing;
+struct transaction_layer;
+
+struct signalling {
+	const struct conf *conf;
+	struct loop *loop;
+	struct metrics *metrics;
+	struct cdr *cdr;
+	struct transaction_layer *transactions;
+	struct transport *transport;
+	struct auth *auth;
+	struct registrar *registrar;
+	struct routing *routing;
+	struct media *media;
+	struct call_table *calls;
+	media_route *route;
+	void *route_arg;
+	bool is_draining;
+};
+
+struct signalling_options {
+	const struct conf *conf;
+	struct loop *loop;
+	struct metrics *metrics;
+	struct cdr *cdr;    /* NULL: no records */
+	media_route *route; /* NULL: the transport's */
+	void *route_arg;
+};
+
+struct signalling_problem {
+	char text[512]; /* one line */
+};
+
+/* Everything but the transport, which needs signalling_receiver first. Errors of what it is made of. */
+int signalling_new(const struct signalling_options *options, struct signalling **ret_signalling,
+		   struct signalling_problem *ret_problem) WARN_UNUSED;
+struct transport_receiver signalling_receiver(struct signalling *signalling);
+/* With the transport it starts to look for the media engine. */
+int signalling_start(struct signalling *signalling, struct transport *transport,
+		     struct signalling_problem *ret_problem) WARN_UNUSED;
+/* No new calls; ends those there are. signalling_is_empty tells when the last is gone. */
+void signalling_drain(struct signalling *signalling);
+bool signalling_is_empty(const struct signalling *signalling);
+void signalling_free(struct signalling *signalling); /* NULL is fine */
+
+/* The API's view of it (sources.c). */
+void signalling_sources(struct signalling *signalling, struct api_sources *ret_sources);
+/* Gauges and counters that other parts keep, copied into the metrics about once a second. */
+void signalling_count(struct signalling *signalling);
+
+#endif

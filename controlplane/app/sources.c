@@ -1,0 +1,212 @@
+/* What the API is told of calls, registrations and streams: copies, made on the signalling thread. */
+#include "controlplane/app/signalling.h"
+
+#include <stdio.h>
+
+#include "controlplane/api/api.h"
+#include "controlplane/call/call.h"
+#include "controlplane/loop/loop.h"
+#include "controlplane/registrar/registrar.h"
+#include "controlplane/transaction/transaction.h"
+
+#define COPY(to, ...) snprintf(to, sizeof(to), __VA_ARGS__)
+
+/* A walk that fills rows: what matches is counted, what is on the page is copied. */
+struct filling {
+	const struct api_page *page;
+	struct signalling *signalling;
+	void *rows;
+	size_t matched, written;
+	const struct call_about *about;
+};
+
+/* True when the match that was just found is to be written. */
+static bool is_on_page(struct filling *filling)
+{
+	size_t at = filling->matched++;
+
+	return at >= filling->page->offset && filling->written < filling->page->capacity;
+}
+
+static bool is_user(const char *party, const char *user)
+{
+	size_t size = strlen(user);
+
+	return strncmp(party, user, size) == 0 && party[size] == '@';
+}
+
+static bool is_call_wanted(const struct api_page *page, const struct call_about *about)
+{
+	if (page->call && strcmp(page->call, about->id) != 0)
+		return false;
+	return !page->user || is_user(about->caller, page->user) || is_user(about->callee, page->user);
+}
+
+static void fill_leg(struct api_leg_row *row, const struct call_about_leg *leg)
+{
+	COPY(row->id, "%s", leg->id);
+	COPY(row->side, "%s", leg->side);
+	COPY(row->state, "%s", leg->state);
+	COPY(row->sip_call_id, "%s", leg->sip_call_id);
+	COPY(row->user_agent, "%s", leg->user_agent);
+	COPY(row->codec, "%s", leg->codec);
+	row->remote = leg->remote;
+	row->has_stream = leg->stream != NULL;
+	if (leg->stream)
+		row->stream = media_stream_id(leg->stream);
+}
+
+static void visit_call(const struct call_about *about, void *arg)
+{
+	struct filling *filling = arg;
+	struct api_call_row *row;
+
+	if (!is_call_wanted(filling->page, about) || !is_on_page(filling))
+		return;
+	row = (struct api_call_row *)filling->rows + filling->written++;
+	COPY(row->id, "%s", about->id);
+	COPY(row->caller, "%s", about->caller);
+	COPY(row->callee, "%s", about->callee);
+	COPY(row->state, "%s", about->state);
+	row->start_wall_ms = about->start_wall_ms;
+	row->answer_wall_ms = about->answer_wall_ms;
+	for (row->leg_count = 0; row->leg_count < MIN(about->leg_count, API_CALL_LEGS); row->leg_count++)
+		fill_leg(&row->legs[row->leg_count], &about->legs[row->leg_count]);
+}
+
+static size_t calls(void *arg, const struct api_page *page, struct api_call_row *rows, size_t *ret_total)
+{
+	struct filling filling = {.page = page, .signalling = arg, .rows = rows};
+
+	call_table_walk(filling.signalling->calls, visit_call, &filling);
+	*ret_total = filling.matched;
+	return filling.written;
+}
+
+static void visit_contact(void *arg, const struct registrar_contact *contact)
+{
+	struct filling *filling = arg;
+	const struct signalling *signalling = filling->signalling;
+	uint64_t now_ms = loop_now_ms(signalling->loop), wall_ms = loop_wall_ms(signalling->loop);
+	struct api_registration_row *row;
+
+	if (filling->page->user && !view_is(contact->number, filling->page->user))
+		return;
+	if (!is_on_page(filling))
+		return;
+	row = (struct api_registration_row *)filling->rows + filling->written++;
+	COPY(row->address_of_record, "%.*s@%s", VIEW_ARG(contact->number), signalling->conf->sip.realm);
+	COPY(row->contact, "%.*s", VIEW_ARG(contact->uri));
+	COPY(row->user_agent, "%.*s", VIEW_ARG(contact->user_agent));
+	COPY(row->transport, "%s", transport_kind_parameter(contact->flow.kind));
+	row->source = contact->flow.remote;
+	row->registered_wall_ms = wall_ms - (now_ms - contact->since_ms);
+	row->expires_wall_ms = wall_ms + contact->expires_s * 1000ull;
+}
+
+static size_t registrations(void *arg, const struct api_page *page, struct api_registration_row *rows,
+			    size_t *ret_total)
+{
+	struct filling filling = {.page = page, .signalling = arg, .rows = rows};
+
+	registrar_walk(filling.signalling->registrar, visit_contact, &filling);
+	*ret_total = filling.matched;
+	return filling.written;
+}
+
+static void visit_streams(const struct call_about *about, void *arg)
+{
+	struct filling *filling = arg;
+
+	if (!is_call_wanted(filling->page, about))
+		return;
+	for (size_t i = 0; i < about->leg_count; i++) {
+		const struct media_stream *stream = about->legs[i].stream;
+		struct api_stream_row *row;
+
+		if (!stream || !is_on_page(filling))
+			continue;
+		row = (struct api_stream_row *)filling->rows + filling->written++;
+		COPY(row->call_id, "%s", about->id);
+		row->id = media_stream_id(stream);
+		row->local = *media_stream_local(stream);
+		row->remote = *media_stream_remote(stream);
+		row->is_latched = media_stream_is_latched(stream);
+		row->flags = media_stream_flags(stream);
+		media_stream_counters(stream, &row->counters);
+	}
+}
+
+static size_t streams(void *arg, const struct api_page *page, struct api_stream_row *rows, size_t *ret_total)
+{
+	struct filling filling = {.page = page, .signalling = arg, .rows = rows};
+
+	call_table_walk(filling.signalling->calls, visit_streams, &filling);
+	*ret_total = filling.matched;
+	return filling.written;
+}
+
+static void fill_engine(const struct media *media, struct metrics_engine *engine)
+{
+	engine->is_up = media_is_ready(media);
+	engine->worker_count = engine->is_up ? MIN(media_worker_count(media), METRICS_WORKERS_MAX) : 0;
+	for (uint32_t worker = 0; worker < engine->worker_count; worker++) {
+		for (unsigned i = 0; i < WORKER_COUNTER_COUNT; i++)
+			engine->workers[worker][i] = media_worker_counter(media, worker, i);
+		for (unsigned i = 0; i < DROP_COUNT; i++)
+			engine->drops[worker][i] = media_worker_drops(media, worker, i);
+	}
+}
+
+static void status(void *arg, struct api_status *ret_status)
+{
+	const struct signalling *signalling = arg;
+	struct media_stats media;
+
+	media_stats(signalling->media, &media);
+	ret_status->sip_server = signalling->is_draining ? API_DRAINING : API_READY;
+	ret_status->media_engine = media_is_ready(signalling->media) ? API_READY : API_UNAVAILABLE;
+	COPY(ret_status->media_reason, "%s", media_reason(signalling->media));
+	ret_status->active_calls = call_table_active(signalling->calls);
+	ret_status->active_sessions = call_table_sessions(signalling->calls);
+	ret_status->total_calls = call_table_total(signalling->calls);
+	ret_status->registrations = registrar_stats(signalling->registrar)->bindings;
+	ret_status->streams = media.streams;
+	ret_status->orphan_streams = media.orphans;
+	fill_engine(signalling->media, &ret_status->engine);
+}
+
+static int hang_up(void *arg, const char *call_id)
+{
+	return call_table_hang_up(((struct signalling *)arg)->calls, call_id);
+}
+
+void signalling_sources(struct signalling *signalling, struct api_sources *ret_sources)
+{
+	*ret_sources = (struct api_sources){
+		.signalling = signalling->loop,
+		.arg = signalling,
+		.status = status,
+		.calls = calls,
+		.registrations = registrations,
+		.streams = streams,
+		.hang_up = hang_up,
+	};
+}
+
+void signalling_count(struct signalling *signalling)
+{
+	const struct transaction_stats *transactions = transaction_stats(signalling->transactions);
+	const struct transport_stats *transport = transport_stats(signalling->transport);
+	struct metrics *metrics = signalling->metrics;
+
+	metrics_set(metrics, METRIC_REGISTRATIONS, registrar_stats(signalling->registrar)->bindings);
+	metrics_set(metrics, METRIC_ACTIVE_SESSIONS, call_table_sessions(signalling->calls));
+	metrics_set(metrics, METRIC_TRANSACTIONS, transactions->transactions);
+	metrics_set(metrics, METRIC_SIP_REQUESTS_IN, transactions->requests);
+	metrics_set(metrics, METRIC_SIP_RESPONSES_IN, transactions->responses);
+	metrics_set(metrics, METRIC_SIP_RETRANSMISSIONS, transactions->retransmissions_sent);
+	metrics_set(metrics, METRIC_ERROR_SIP_SYNTAX, transactions->refused_broken);
+	metrics_set(metrics, METRIC_ERROR_SIP_TIMEOUT, transactions->timeouts);
+	metrics_set(metrics, METRIC_ERROR_SIP_TRANSPORT, transport->send_errors);
+}
