@@ -109,6 +109,9 @@ void media_stream_set_learn(struct media_stream *stream, bool learn);
 void media_stream_counters(const struct media_stream *stream, struct shm_stream_counters *ret_counters);
 /* Where the stream's packets go: learned if it was, else as signalled; family 0 when not known. */
 const struct net_endpoint *media_stream_remote(const struct media_stream *stream);
+/* Whether the remote was learned from packets; and the enum shm_stream_flags that are wanted. */
+bool media_stream_is_latched(const struct media_stream *stream);
+uint32_t media_stream_flags(const struct media_stream *stream);
 struct shm_stream_id media_stream_id(const struct media_stream *stream);
 /* Visits every stream that was not deleted; the visitor must not make or delete any. */
 void media_walk(struct media *media, void (*visit)(struct media_stream *stream, void *arg), void *arg);

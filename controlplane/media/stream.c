@@ -204,3 +204,13 @@ void media_walk(struct media *media, void (*visit)(struct media_stream *stream, 
 	LIST_FOREACH (it, &media->streams)
 		visit(LIST_ENTRY(it, struct media_stream, link), arg);
 }
+
+bool media_stream_is_latched(const struct media_stream *stream)
+{
+	return stream->latched.address.family != NET_NONE;
+}
+
+uint32_t media_stream_flags(const struct media_stream *stream)
+{
+	return stream->set.flags;
+}
