@@ -1,0 +1,50 @@
+"""A hundred calls at once between SIPp and SIPp, media both ways: nothing lost, nothing repeated, everything counted."""
+import time
+
+from lib import checks
+from lib.rtp import Counter
+from lib.sipp import Sipp
+from lib.voxlane import CORE4, Voxlane
+
+CALLS, RATE, HOLD_MS = 100, 25, 20000
+
+
+def memory_mb(process):
+    """Resident memory, shared pages counted by their share."""
+    with open(f"/proc/{process.pid}/smaps_rollup", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Pss:")) / 1024
+
+
+def test_load_hundred_calls(world):
+    voxlane = Voxlane(world)
+    caller, callee = voxlane.lan.add("caller", "21"), voxlane.lan.add("callee", "22")
+    Sipp(callee, "register", CORE4).wait()
+    at_rest = [memory_mb(p) for p in (voxlane.dataplane, voxlane.controlplane)]
+    counters = {}
+    for host in (caller, callee):
+        counters[host.name, "sent"] = Counter(host, "lan", True, 10000, 20000, 2)
+        counters[host.name, "got"] = Counter(host, "lan", False, 10000, 20000, 0)
+    uas = Sipp(callee, "uas", None, CALLS, hold_ms=HOLD_MS)
+    uac = Sipp(caller, "uac", CORE4, CALLS, RATE, HOLD_MS)
+    time.sleep(CALLS / RATE + HOLD_MS / 2000)
+    checks.equal(voxlane.stats()["active_calls"], CALLS, "active_calls")
+    loaded = [memory_mb(p) for p in (voxlane.dataplane, voxlane.controlplane)]
+    uac.wait(60)
+    uas.wait(10)
+    count = {key: counter.count() for key, counter in counters.items()}
+    print(f"load: {CALLS} calls, {count['caller', 'sent']} + {count['callee', 'sent']} RTP packets; memory of the dataplane "
+          f"{at_rest[0]:.0f} MB at rest, {loaded[0]:.0f} MB loaded; of the control plane {at_rest[1]:.0f} MB, {loaded[1]:.0f} MB")
+    checks.between(count["caller", "sent"], CALLS * HOLD_MS / 20 * 0.98, CALLS * HOLD_MS / 20 * 1.05, "packets sent by the caller")
+    checks.equal(count["callee", "got"], count["caller", "sent"], "packets that the callee got of the caller's")
+    checks.equal(count["caller", "got"], count["callee", "sent"], "packets that the caller got of the callee's")
+    for sipp in (uac, uas):
+        checks.equal(sipp.value("Retransmissions(C)"), 0, f"retransmissions of {sipp.name}")
+    records = voxlane.wait_cdrs(CALLS)
+    checks.equal(len(records), CALLS, "number of call detail records")
+    for side, name, other in (("caller", "caller", "callee"), ("callee", "callee", "caller")):
+        media = [leg["media"] for record in records for leg in record["legs"] if leg["side"] == side]
+        checks.equal(sum(m["packets_in"] for m in media), count[name, "sent"], f"packets_in of the {side}s in the records")
+        checks.equal(sum(m["packets_out"] for m in media), count[other, "sent"], f"packets_out of the {side}s in the records")
+        checks.equal(sum(m["lost"] for m in media), 0, f"packets lost of the {side}s in the records")
+    voxlane.wait_quiet()
+    voxlane.stop()
