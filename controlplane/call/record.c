@@ -94,7 +94,7 @@ void record_write(struct call *call)
 		.end_wall_ms = call->end_wall_ms,
 		.disposition = disposition(call),
 		.hangup_side = call->cause.side,
-		.cause_sip = call->cause.sip,
+		.cause_sip = call->answer_wall_ms > 0 ? 200 : call->cause.sip,
 		.cause_q850 = call->cause.q850,
 	};
 
