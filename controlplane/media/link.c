@@ -105,9 +105,9 @@ static void try_attach(struct media *media)
 		if (shm_event_reader_init(&media->workers[w].events, &worker->events) < 0)
 			media->stats.corruptions++;
 	}
-	media->undrained_ms = loop_now_ms(media->loop);
+	media->attached_ms = media->undrained_ms = loop_now_ms(media->loop);
 	media->stats.attached++;
-	reason_tell(media, "the dataplane was found but takes no commands yet");
+	media_reason_set(media, "the dataplane was found a moment ago");
 }
 
 static bool rings_are_drained(const struct media *media)
@@ -180,6 +180,8 @@ static bool go_on(struct media *media)
 
 	if (!rings_are_drained(media))
 		media->undrained_ms = now;
+	if (now - media->attached_ms > MEDIA_SWEEP_MS)
+		reason_tell(media, "the dataplane is there but takes no commands");
 	if (now - media->undrained_ms < MEDIA_SETTLE_MS)
 		return true;
 	if (media_place_init(media) < 0 || media_orphan_scan(media) < 0) {

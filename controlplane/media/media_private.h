@@ -110,7 +110,7 @@ struct media {
 	struct shm_segment segment;
 	struct media_worker workers[SHM_WORKERS_MAX];
 	struct media_pool pools[SHM_ADDRESSES_MAX];
-	uint64_t checked_ms, swept_ms;
+	uint64_t attached_ms, checked_ms, swept_ms;
 	uint64_t undrained_ms; /* WAITING: when something was still in a command ring last */
 };
 
