@@ -17,6 +17,7 @@ static void on_message(void *arg, const struct transport_flow *flow, char *bytes
 			return;
 		}
 		layer->stats.refused_broken++;
+		message.via.has_rport = true;
 		transaction_respond_stateless(layer, &message, flow, refusal.status, NULL, refusal.sentence);
 	} else if (message.is_request) {
 		layer->stats.requests++;

@@ -19,6 +19,8 @@ void scenario_fail(const char *format, ...)
 	fprintf(stderr, "%s", host.is_verbose ? "" : trace_buffer);
 	if (host.step)
 		fprintf(stderr, "%s:%u: %.*s\n", host.script.path, host.step->line, VIEW_ARG(host.step->text));
+	else
+		fprintf(stderr, "%s: outside its steps\n", host.script.path ? host.script.path : "");
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);

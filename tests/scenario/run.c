@@ -311,5 +311,6 @@ void scenario_run(void)
 {
 	for (size_t i = 0; i < host.script.count; i++)
 		run_step(&host.script.steps[i]);
+	host.step = NULL;
 	expect_nothing_anywhere();
 }
