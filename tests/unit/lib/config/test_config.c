@@ -195,6 +195,19 @@ static void test_config_sample_in_the_repository_is_the_schema(void **state)
 	free(text);
 }
 
+static void test_config_quickstart_loads(void **state)
+{
+	struct conf_problem problem;
+	struct conf *conf = NULL;
+
+	if (conf_load(SOURCE_ROOT "/conf/quickstart.conf", &conf, &problem))
+		fail_msg("refused: %s", problem.text);
+	assert_int_equal(conf->extension_count, 2);
+	assert_int_equal(conf->dataplane.port_count, 2);
+	assert_int_equal(conf->dataplane.ports[1].serves, CONF_SERVES_LOCAL);
+	conf_free(conf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +217,7 @@ int main(void)
 		cmocka_unit_test(test_config_files_that_cannot_be_read),
 		cmocka_unit_test(test_config_sample_loads_with_and_without_its_examples),
 		cmocka_unit_test(test_config_sample_in_the_repository_is_the_schema),
+		cmocka_unit_test(test_config_quickstart_loads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
