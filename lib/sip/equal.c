@@ -33,7 +33,7 @@ static unsigned char fold(unsigned char c)
 	return c >= 'A' && c <= 'Z' ? (unsigned char)(c | 0x20) : c;
 }
 
-static bool equal_escaped(struct view a, struct view b, bool case_sensitive)
+bool sip_is_equal_escaped(struct view a, struct view b, bool case_sensitive)
 {
 	while (a.size > 0 && b.size > 0) {
 		struct unit x = take_unit(&a), y = take_unit(&b);
@@ -48,7 +48,7 @@ static bool equal_escaped(struct view a, struct view b, bool case_sensitive)
 
 bool sip_user_is_equal(struct view a, struct view b)
 {
-	return equal_escaped(a, b, true);
+	return sip_is_equal_escaped(a, b, true);
 }
 
 static bool host_is_equal(const struct sip_uri *a, const struct sip_uri *b)
@@ -78,7 +78,7 @@ static bool find_param(struct view params, struct view name, struct view *ret_va
 	struct view other;
 
 	while (take_param(&params, &other, ret_value))
-		if (equal_escaped(name, other, false))
+		if (sip_is_equal_escaped(name, other, false))
 			return true;
 	return false;
 }
@@ -100,7 +100,7 @@ static bool params_match(struct view a, struct view b, bool all_must_be_in_both)
 
 	while (take_param(&a, &name, &value)) {
 		if (find_param(b, name, &other)) {
-			if (!equal_escaped(value, other, false))
+			if (!sip_is_equal_escaped(value, other, false))
 				return false;
 		} else if (all_must_be_in_both || must_be_in_both(name)) {
 			return false;
@@ -120,11 +120,11 @@ static bool headers_match(struct view a, struct view b)
 
 		while (rest.size > 0) {
 			other = view_cut(&rest, '&');
-			balance += equal_escaped(one, other, false);
+			balance += sip_is_equal_escaped(one, other, false);
 		}
 		for (rest = b; rest.size > 0;) {
 			other = view_cut(&rest, '&');
-			balance -= equal_escaped(one, other, false);
+			balance -= sip_is_equal_escaped(one, other, false);
 		}
 		if (balance != 0)
 			return false;
@@ -174,7 +174,7 @@ bool sip_uri_is_equal(const struct sip_uri *a, const struct sip_uri *b)
 		return view_equal_nocase(a->scheme_text, b->scheme_text) && view_equal(a->user, b->user);
 	if ((a->user.at == NULL) != (b->user.at == NULL) || (a->password.at == NULL) != (b->password.at == NULL))
 		return false;
-	if (!equal_escaped(a->user, b->user, true) || !equal_escaped(a->password, b->password, true))
+	if (!sip_is_equal_escaped(a->user, b->user, true) || !sip_is_equal_escaped(a->password, b->password, true))
 		return false;
 	if (!host_is_equal(a, b) || a->port != b->port)
 		return false;

@@ -193,12 +193,12 @@ static void parse_header_line(struct parse *p, struct view line)
 
 static void parse_header_lines(struct parse *p)
 {
-	const char *start = p->at, *nul;
 	struct view line;
+	const char *nul;
 
 	while (take_line(p, true, &line) && line.size > 0)
 		parse_header_line(p, line);
-	nul = sip_find_nul(sip_between(start, p->at));
+	nul = sip_find_nul(sip_between(p->message->buffer, p->at));
 	if (nul)
 		refuse_line(p, nul, "a NUL outside a quoted pair");
 }

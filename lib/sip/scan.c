@@ -98,7 +98,8 @@ static bool is_ipv4(struct view text)
 
 		for (; at < end && sip_is_digit(*at) && digits < 3; at++, digits++)
 			value = value * 10 + (unsigned)(*at - '0');
-		if (digits == 0 || value > 255)
+		/* a leading zero is octal to some and decimal to others */
+		if (digits == 0 || value > 255 || (digits > 1 && at[-(ptrdiff_t)digits] == '0'))
 			return false;
 		if (part < 3 && (at == end || *at++ != '.'))
 			return false;

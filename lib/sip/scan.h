@@ -95,6 +95,8 @@ static inline int sip_fail(struct sip_fault *fault, int error, const char *at, c
 const char *sip_closing_quote(const char *at, const char *end);
 /* First byte that is neither of the class nor a whole %HH; NULL when all are. */
 const char *sip_first_outside(struct view v, unsigned class_bits);
+/* Equal by RFC 3261 19.1.4: an escape equals its character unless that is a reserved one. */
+bool sip_is_equal_escaped(struct view a, struct view b, bool case_sensitive);
 /* host [":" port] at the start of text; *ret_end is the first byte behind. blanks: allowed around the colon (Via). */
 struct sip_host {
 	enum sip_host_kind kind;

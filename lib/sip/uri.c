@@ -12,9 +12,10 @@ static enum sip_scheme classify_scheme(struct view text)
 	return SIP_SCHEME_OTHER;
 }
 
-/* ";name=value;name": no empty name, no empty value, only paramchars. */
+/* ";name=value;name": no empty name, no empty value, only paramchars, each name once (RFC 3261 19.1.1). */
 static int check_params(struct view params, struct sip_fault *fault)
 {
+	struct view names[SIP_URI_PARAMS_MAX];
 	const char *at = params.at, *end = sip_end(params);
 	unsigned count = 0;
 
@@ -22,7 +23,7 @@ static int check_params(struct view params, struct sip_fault *fault)
 		const char *next, *equals;
 		struct view name, value;
 
-		if (++count > SIP_URI_PARAMS_MAX)
+		if (count == SIP_URI_PARAMS_MAX)
 			return sip_fail(fault, ERR_TOO_LONG, at, "the URI has more than 32 parameters");
 		at++; /* the semicolon */
 		next = memchr(at, ';', (size_t)(end - at));
@@ -38,6 +39,10 @@ static int check_params(struct view params, struct sip_fault *fault)
 		if (sip_first_outside(value, SIP_CLASS_PARAM))
 			return sip_fail(fault, ERR_SYNTAX, value.at,
 					"a character that cannot stand in a URI parameter");
+		for (unsigned i = 0; i < count; i++)
+			if (sip_is_equal_escaped(names[i], name, false))
+				return sip_fail(fault, ERR_SYNTAX, at, "the URI parameter appears twice");
+		names[count++] = name;
 		at = next;
 	}
 	return 0;

@@ -71,12 +71,18 @@ void sip_write_header(struct sip_writer *writer, enum sip_header_id id, const ch
 	end_line(writer, mark);
 }
 
-void sip_write_header_view(struct sip_writer *writer, enum sip_header_id id, struct view value)
+void sip_write_header_parts(struct sip_writer *writer, enum sip_header_id id, const struct view *parts, size_t count)
 {
 	size_t mark = begin_header(writer, id);
 
-	text_add(&writer->text, value);
+	for (size_t i = 0; i < count; i++)
+		text_add(&writer->text, parts[i]);
 	end_line(writer, mark);
+}
+
+void sip_write_header_view(struct sip_writer *writer, enum sip_header_id id, struct view value)
+{
+	sip_write_header_parts(writer, id, &value, 1);
 }
 
 void sip_write_header_u32(struct sip_writer *writer, enum sip_header_id id, uint32_t value)

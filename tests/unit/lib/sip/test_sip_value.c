@@ -101,6 +101,7 @@ static void test_sip_uri_parse_refuses(void **state)
 		{"sip:a@h;", ERR_SYNTAX},
 		{"sip:a@h;;lr", ERR_SYNTAX},
 		{"sip:a@h;x=", ERR_SYNTAX},
+		{"sip:a@h;x;y;%58=1", ERR_SYNTAX},
 		{"sip:a@h;=x", ERR_SYNTAX},
 		{"sip:a@h;x=%g0", ERR_SYNTAX},
 		{"sip:a@h?", ERR_SYNTAX},
@@ -151,9 +152,16 @@ static void test_sip_uri_limits(void **state)
 	text_init(&t, text, sizeof(text));
 	text_add_string(&t, "sip:h");
 	for (int i = 0; i < SIP_URI_PARAMS_MAX; i++)
-		text_add_string(&t, ";x");
+		text_printf(&t, ";x%d", i);
 	assert_int_equal(sip_uri_parse(text_view(&t), &uri), 0);
-	text_add_string(&t, ";x");
+	text_add_string(&t, ";y");
+	assert_int_equal(sip_uri_parse(text_view(&t), &uri), ERR_TOO_LONG);
+	text_init(&t, text, sizeof(text));
+	text_add_string(&t, "sip:h?a=");
+	for (int i = 1; i < SIP_URI_PARAMS_MAX; i++)
+		text_add_string(&t, "&a=");
+	assert_int_equal(sip_uri_parse(text_view(&t), &uri), 0);
+	text_add_string(&t, "&a=");
 	assert_int_equal(sip_uri_parse(text_view(&t), &uri), ERR_TOO_LONG);
 }
 
