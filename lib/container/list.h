@@ -44,6 +44,9 @@ static inline struct list *list_first(const struct list *l)
 	return l->next == l ? NULL : l->next;
 }
 
+/* DPDK brings sys/queue.h along, which has other macros of these names. */
+#undef LIST_ENTRY
+#undef LIST_FOREACH
 #define LIST_ENTRY(link, type, member) CONTAINER_OF(link, type, member)
 /* Walks; the members must stay. */
 #define LIST_FOREACH(it, l)            for (struct list *it = (l)->next; it != (l); it = it->next)
