@@ -29,6 +29,7 @@ struct netlink {
 struct answer {
 	bool found;
 	struct net_address address;
+	struct netlink_neighbour neighbour;
 	uint64_t word;
 	uint32_t link;
 };
@@ -242,19 +243,17 @@ static bool read_neighbour_message(const struct nlmsghdr *message, struct netlin
 	}
 	neighbour->ifindex = (uint32_t)entry->ndm_ifindex;
 	neighbour->word = entry->ndm_state & NUD_USABLE ? get_word(hardware) : 0;
+	neighbour->is_fixed = entry->ndm_state & (NUD_PERMANENT | NUD_NOARP);
 	/* While the kernel asks for the first time it knows nothing yet. */
 	return has_address && (neighbour->word || entry->ndm_state & NUD_FAILED);
 }
 
 static int read_neighbour(const struct nlmsghdr *message, void *arg)
 {
-	struct netlink_neighbour neighbour;
 	struct answer *answer = arg;
 
-	if (message->nlmsg_type == RTM_NEWNEIGH && read_neighbour_message(message, &neighbour)) {
+	if (message->nlmsg_type == RTM_NEWNEIGH && read_neighbour_message(message, &answer->neighbour))
 		answer->found = true;
-		answer->word = neighbour.word;
-	}
 	return MNL_CB_OK;
 }
 
@@ -273,15 +272,15 @@ static struct nlmsghdr *neighbour_message(struct netlink *netlink, uint16_t type
 	return message;
 }
 
-int netlink_neighbour(struct netlink *netlink, uint32_t ifindex, const struct net_address *address, uint64_t *ret_word)
+int netlink_neighbour(struct netlink *netlink, struct netlink_neighbour *neighbour)
 {
 	struct answer answer = {0};
-	int error =
-		ask(netlink, neighbour_message(netlink, RTM_GETNEIGH, ifindex, address, 0), read_neighbour, &answer);
+	int error = ask(netlink, neighbour_message(netlink, RTM_GETNEIGH, neighbour->ifindex, &neighbour->address, 0),
+			read_neighbour, &answer);
 
 	if (error)
 		return error;
-	*ret_word = answer.word;
+	*neighbour = answer.neighbour;
 	return 0;
 }
 

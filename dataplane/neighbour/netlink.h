@@ -12,6 +12,7 @@ struct netlink_neighbour {
 	uint32_t ifindex;
 	struct net_address address;
 	uint64_t word;
+	bool is_fixed; /* set by hand (nud permanent, noarp) */
 };
 
 /* News. Each may be called many times by one netlink_poll, and must not ask the kernel anything itself. */
@@ -34,10 +35,10 @@ void netlink_poll(struct netlink *netlink);
  * it; may be no address. ERR_NOT_FOUND: the kernel has no way there; ERR_IO. */
 int netlink_next_hop(struct netlink *netlink, uint32_t ifindex, const struct net_address *source,
 		     const struct net_address *destination, struct net_address *ret_next_hop) WARN_UNUSED;
-/* What the kernel knows of a neighbour now. ERR_NOT_FOUND: nothing, or nothing yet. */
-int netlink_neighbour(struct netlink *netlink, uint32_t ifindex, const struct net_address *address,
-		      uint64_t *ret_word) WARN_UNUSED;
-/* Asks the kernel to find out, or to make sure. The answer comes as news. */
+/* Fills in what the kernel knows of a neighbour now. ERR_NOT_FOUND: nothing, or nothing yet; *neighbour is untouched. */
+int netlink_neighbour(struct netlink *netlink, struct netlink_neighbour *neighbour) WARN_UNUSED;
+/* Asks the kernel to find out, or to make sure. The answer comes as news. Not for fixed ones: the kernel would forget what was
+ * set by hand (seen with Linux 6.18). */
 void netlink_probe(struct netlink *netlink, uint32_t ifindex, const struct net_address *address);
 /* The hardware address of the other end of a veth pair. ERR_NOT_FOUND: no veth, or its other end is out of sight. */
 int netlink_veth_peer(struct netlink *netlink, uint32_t ifindex, uint64_t *ret_word) WARN_UNUSED;

@@ -19,9 +19,7 @@ struct hop {
 	struct map_node node;
 	struct list link; /* in resolver->hops */
 	struct list entries;
-	struct net_address address;
-	uint32_t ifindex;
-	uint64_t word;
+	struct netlink_neighbour is;
 	uint64_t probed_ms;
 };
 
@@ -71,31 +69,44 @@ static bool match_hop(const struct map_node *node, const void *arg)
 	const struct hop *hop = CONTAINER_OF(node, struct hop, node);
 	const struct hop_key *key = arg;
 
-	return hop->ifindex == key->ifindex && net_address_is_equal(&hop->address, &key->address);
+	return hop->is.ifindex == key->ifindex && net_address_is_equal(&hop->is.address, &key->address);
 }
 
 static void publish(struct neighbour_table *table, const struct entry *entry)
 {
 	struct neighbour_resolver *resolver = table->resolver;
-	uint64_t word = entry->hop ? entry->hop->word : resolver->port_words[entry->port];
+	uint64_t word = entry->hop ? entry->hop->is.word : resolver->port_words[entry->port];
 
 	atomic_store_explicit(&table->words[entry - resolver->entries], word, memory_order_relaxed);
 }
 
 /* ---- hops ---- */
-static void hop_set(struct neighbour_table *table, struct hop *hop, uint64_t word)
+static void hop_set(struct neighbour_table *table, struct hop *hop, const struct netlink_neighbour *neighbour)
 {
-	if (hop->word == word)
+	bool is_new = hop->is.word != neighbour->word;
+
+	hop->is = *neighbour;
+	if (!is_new)
 		return;
-	hop->word = word;
 	LIST_FOREACH (link, &hop->entries)
 		publish(table, LIST_ENTRY(link, struct entry, of_hop));
 }
 
-static void hop_probe(struct neighbour_resolver *resolver, struct hop *hop)
+/* Looks at what the kernel knows, then makes it ask the wire, which it does not do for us by itself because it does not see
+ * our traffic. */
+static void hop_ask(struct neighbour_table *table, struct hop *hop)
 {
+	struct neighbour_resolver *resolver = table->resolver;
+	struct netlink_neighbour neighbour = hop->is;
+
+	/* The news say it all, unless some were lost. */
+	if (netlink_neighbour(resolver->netlink, &neighbour) == 0)
+		hop_set(table, hop, &neighbour);
+	else
+		hop->is.is_fixed = false;
 	hop->probed_ms = resolver->now_ms;
-	netlink_probe(resolver->netlink, hop->ifindex, &hop->address);
+	if (!hop->is.is_fixed)
+		netlink_probe(resolver->netlink, hop->is.ifindex, &hop->is.address);
 }
 
 static struct hop *hop_find(struct neighbour_resolver *resolver, const struct hop_key *key)
@@ -105,8 +116,9 @@ static struct hop *hop_find(struct neighbour_resolver *resolver, const struct ho
 	return node ? CONTAINER_OF(node, struct hop, node) : NULL;
 }
 
-static struct hop *hop_get(struct neighbour_resolver *resolver, const struct hop_key *key)
+static struct hop *hop_get(struct neighbour_table *table, const struct hop_key *key)
 {
+	struct neighbour_resolver *resolver = table->resolver;
 	struct hop *hop = hop_find(resolver, key);
 
 	if (hop)
@@ -115,12 +127,10 @@ static struct hop *hop_get(struct neighbour_resolver *resolver, const struct hop
 	if (!hop)
 		return NULL;
 	list_init(&hop->entries);
-	hop->address = key->address;
-	hop->ifindex = key->ifindex;
+	hop->is = (struct netlink_neighbour){.ifindex = key->ifindex, .address = key->address};
 	list_add(&resolver->hops, &hop->link);
 	map_add(&resolver->hop_map, &hop->node, hash_bytes(key, sizeof(*key)));
-	(void)!netlink_neighbour(resolver->netlink, hop->ifindex, &hop->address, &hop->word);
-	hop_probe(resolver, hop);
+	hop_ask(table, hop);
 	return hop;
 }
 
@@ -155,7 +165,7 @@ static void resolve(struct neighbour_table *table, struct entry *entry)
 			source = &port->addresses[i];
 	if (resolver->port_words[entry->port] == 0 &&
 	    netlink_next_hop(resolver->netlink, port->ifindex, source, &entry->destination, &key.address) == 0)
-		hop = hop_get(resolver, &key);
+		hop = hop_get(table, &key);
 	if (hop != entry->hop) {
 		leave_hop(resolver, entry);
 		entry->hop = hop;
@@ -276,7 +286,7 @@ static void on_neighbour(void *arg, const struct netlink_neighbour *neighbour)
 	struct hop *hop = hop_find(table->resolver, &key);
 
 	if (hop)
-		hop_set(table, hop, neighbour->word);
+		hop_set(table, hop, neighbour);
 }
 
 /* The kernel cleans up what it has not used for a while, or somebody flushed the table. The address was good a moment ago:
@@ -318,14 +328,9 @@ static void walk_hops(struct neighbour_table *table)
 	resolver->walked_ms = resolver->now_ms;
 	LIST_FOREACH (link, &resolver->hops) {
 		struct hop *hop = LIST_ENTRY(link, struct hop, link);
-		uint64_t word, age_ms = resolver->now_ms - hop->probed_ms;
 
-		if (age_ms < (hop->word ? PROBE_KNOWN_MS : PROBE_UNKNOWN_MS))
-			continue;
-		/* The news say it all, unless some were lost. */
-		if (netlink_neighbour(resolver->netlink, hop->ifindex, &hop->address, &word) == 0)
-			hop_set(table, hop, word);
-		hop_probe(resolver, hop);
+		if (resolver->now_ms - hop->probed_ms >= (hop->is.word ? PROBE_KNOWN_MS : PROBE_UNKNOWN_MS))
+			hop_ask(table, hop);
 	}
 }
 

@@ -67,6 +67,12 @@ int port_interface_claim(const char *name, int *ret_fd) WARN_UNUSED;
 /* Sockets of this process of an address family; returns how many. */
 unsigned port_own_sockets(int family, int fds[PORT_SOCKETS_MAX]);
 
+/* ---- table.c ---- */
+/* Who polls which queue, counted on over all ports so that ports of one queue spread over the workers; and the rings that
+ * this needs. ERR_NOMEM. */
+int port_share_out(struct port *port, unsigned worker_count, unsigned *next_worker,
+		   struct port_problem *problem) WARN_UNUSED;
+
 /* ---- twin.c ---- */
 int port_twin_new(struct port *port, struct port_problem *problem) WARN_UNUSED;
 void port_twin_free(struct port *port);

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #define BASE_MB           64  /* DPDK's own, rings, tables */
@@ -60,16 +62,12 @@ static void add_argument(struct port_plan *plan, struct text *text, const char *
 /* ---- privileges ---- */
 static uint64_t capabilities(void)
 {
-	FILE *status = fopen("/proc/self/status", "re");
-	unsigned long long set = 0;
-	char line[256];
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
 
-	while (status && fgets(line, sizeof(line), status))
-		if (sscanf(line, "CapEff: %llx", &set) == 1)
-			break;
-	if (status)
-		fclose(status);
-	return set;
+	if (syscall(SYS_capget, &header, data))
+		return 0;
+	return data[0].effective | (uint64_t)data[1].effective << 32;
 }
 
 static int check_capabilities(const struct conf_port *conf, const struct port_driver *driver,
@@ -214,6 +212,18 @@ static int plan_cores(const struct conf_dataplane *conf, struct port_plan *plan,
 }
 
 /* ---- memory ---- */
+/* "hugepages-2048kB" */
+static uint64_t huge_page_kb(const char *folder)
+{
+	struct view name = view_of(folder);
+	uint64_t kb = 0;
+
+	(void)view_cut(&name, '-');
+	if (name.size > 2 && view_to_u64((struct view){name.at, name.size - 2}, UINT32_MAX, &kb))
+		kb = 0;
+	return kb;
+}
+
 static uint64_t free_huge_mb(void)
 {
 	DIR *directory = opendir(HUGE_PAGE_FOLDERS);
@@ -221,18 +231,17 @@ static uint64_t free_huge_mb(void)
 	uint64_t kb = 0;
 
 	while (directory && (entry = readdir(directory))) {
-		unsigned page_kb, pages = 0;
-		char path[PATH_MAX];
+		char path[PATH_MAX], line[32];
+		uint64_t pages;
 		FILE *file;
 
-		if (sscanf(entry->d_name, "hugepages-%ukB", &page_kb) != 1)
-			continue;
 		snprintf(path, sizeof(path), HUGE_PAGE_FOLDERS "/%s/free_hugepages", entry->d_name);
 		file = fopen(path, "re");
-		if (file && fscanf(file, "%u", &pages) == 1)
-			kb += (uint64_t)page_kb * pages;
-		if (file)
-			fclose(file);
+		if (!file)
+			continue;
+		if (fgets(line, sizeof(line), file) && view_to_u64(view_trim(view_of(line)), UINT32_MAX, &pages) == 0)
+			kb += huge_page_kb(entry->d_name) * pages;
+		fclose(file);
 	}
 	if (directory)
 		closedir(directory);
