@@ -2,8 +2,6 @@
  * that is in that slot now; what does not fit is counted or, when it is only late, forgotten. */
 #include "controlplane/media/media_private.h"
 
-#include "lib/log/log.h"
-
 #include <stdlib.h>
 
 bool media_event_tell(struct media_stream *stream, const struct media_event *event)
@@ -45,6 +43,26 @@ void media_event_tell_finished(struct media *media)
 	}
 }
 
+void media_event_corrupt(struct media *media, uint32_t worker, const char *ring)
+{
+	/* A peer that lies can do so at every look: told once a power of two. */
+	uint64_t count = ++media->stats.corruptions;
+
+	if ((count & (count - 1)) == 0)
+		log_error("media", "the %s ring of worker %u contradicts itself; what was in it is lost (%llu so far)",
+			  ring, worker, (unsigned long long)count);
+}
+
+static void tell_refusal(const struct media_stream *stream, int error)
+{
+	struct media *media = stream->media;
+	uint64_t suppressed;
+
+	if (log_limit_pass(&media->refusals, loop_now_ms(media->loop), &suppressed))
+		log_warning("media", "the dataplane refused the stream at port %u: %s (%llu more not shown)",
+			    stream->local.port, error_text(error), (unsigned long long)suppressed);
+}
+
 static void on_gone(struct media_stream *stream, const struct shm_event *event)
 {
 	if (stream->state == MEDIA_STREAM_ENDING) {
@@ -84,8 +102,7 @@ static bool on_stream_event(struct media_stream *stream, const struct shm_event 
 		break;
 	case SHM_EVENT_STREAM_REFUSED:
 		stream->media->stats.refused++;
-		log_warning("media", "the dataplane refused the stream at port %u: %s", stream->local.port,
-			    error_text(from->error));
+		tell_refusal(stream, from->error);
 		event.type = MEDIA_REFUSED;
 		event.error = from->error;
 		break;
@@ -118,11 +135,8 @@ void media_event_drain(struct media *media)
 			struct shm_event event;
 			int error = shm_event_get(&media->workers[w].events, &event);
 
-			if (error == ERR_CORRUPT) {
-				media->stats.corruptions++;
-				log_error("media", "the event ring of worker %u contradicts itself; events are lost",
-					  w);
-			}
+			if (error == ERR_CORRUPT)
+				media_event_corrupt(media, w, "event");
 			if (error)
 				break;
 			if (!on_event(media, w, &event))

@@ -5,8 +5,6 @@
  */
 #include "controlplane/media/media_private.h"
 
-#include "lib/log/log.h"
-
 #include <stdlib.h>
 
 static void reason_tell(struct media *media, const char *reason)
@@ -101,9 +99,9 @@ static void try_attach(struct media *media)
 		struct shm_worker *worker = shm_segment_worker(&media->segment, w);
 
 		if (shm_command_writer_init(&media->workers[w].commands, &worker->commands) < 0)
-			media->stats.corruptions++;
+			media_event_corrupt(media, w, "command");
 		if (shm_event_reader_init(&media->workers[w].events, &worker->events) < 0)
-			media->stats.corruptions++;
+			media_event_corrupt(media, w, "event");
 	}
 	media->attached_ms = media->undrained_ms = loop_now_ms(media->loop);
 	media->stats.attached++;

@@ -70,6 +70,7 @@ int media_new(struct loop *loop, const struct media_options *options, struct med
 		media->options.orphan_timeout_ms = 10 * 1000;
 	if (media->options.orphan_cap_ms == 0)
 		media->options.orphan_cap_ms = 4 * 3600 * 1000;
+	media->refusals = (struct log_limit){.burst = 10, .interval_ms = 1000};
 	media->controller = random_generation(loop);
 	media->next_generation = random_generation(loop);
 	list_init(&media->streams);
@@ -159,6 +160,11 @@ const struct shm_address *media_address(const struct media *media, uint32_t inde
 	if (media->link == MEDIA_AWAY || index >= media->segment.address_count)
 		return NULL;
 	return &media->segment.addresses[index];
+}
+
+bool media_address_is_up(const struct media *media, uint32_t index)
+{
+	return media_address(media, index) && shm_address_is_up(&media->segment, index);
 }
 
 struct shm_stream_counters media_counters_add(const struct shm_stream_counters *earlier,

@@ -135,5 +135,7 @@ uint64_t media_worker_counter(const struct media *media, uint32_t worker, enum w
 uint64_t media_worker_drops(const struct media *media, uint32_t worker, enum drop_reason reason);
 /* The media addresses, for the API and the log: NULL at and beyond the number of them, and while away. */
 const struct shm_address *media_address(const struct media *media, uint32_t index);
+/* Its link state now (the row's is the one at attaching). */
+bool media_address_is_up(const struct media *media, uint32_t index);
 
 #endif

@@ -10,6 +10,7 @@
 #include "controlplane/loop/loop.h"
 #include "controlplane/media/media.h"
 #include "lib/container/list.h"
+#include "lib/log/log.h"
 #include "lib/shm/shm.h"
 
 #define MEDIA_TICK_MS       5    /* events are read that often while there are streams */
@@ -105,6 +106,7 @@ struct media {
 
 	struct list streams, ending, finished, pending, orphans;
 	struct media_stats stats;
+	struct log_limit refusals;
 
 	/* of the attached dataplane */
 	struct shm_segment segment;
@@ -144,6 +146,8 @@ int media_program_del(struct media *media, const struct shm_stream_id *id) WARN_
 void media_event_drain(struct media *media);
 /* Tells the handler. False: media_free was called in it. */
 bool media_event_tell(struct media_stream *stream, const struct media_event *event);
+/* Counts and logs a ring whose indices are impossible. */
+void media_event_corrupt(struct media *media, uint32_t worker, const char *ring);
 /* The stream has ended: its handler is told at the end of this turn. */
 void media_event_finish(struct media_stream *stream);
 /* Tells and frees what was finished. */

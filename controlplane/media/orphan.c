@@ -2,8 +2,6 @@
  * on, with their slot and port out of reach, until nothing was heard on either side of them for a while. */
 #include "controlplane/media/media_private.h"
 
-#include "lib/log/log.h"
-
 #include <stdlib.h>
 
 int media_orphan_new(struct media *media, uint32_t worker, uint32_t index, const struct shm_stream_row *row)

@@ -1,8 +1,6 @@
 /* What is wanted becomes commands: one a stream and turn, later when the ring is full. */
 #include "controlplane/media/media_private.h"
 
-#include "lib/log/log.h"
-
 void media_program(struct media_stream *stream)
 {
 	struct media *media = stream->media;
@@ -23,7 +21,7 @@ static int put(struct media *media, uint32_t worker, const struct shm_command *c
 	if (error == 0)
 		media->stats.programmed++;
 	else if (error == ERR_CORRUPT)
-		media->stats.corruptions++;
+		media_event_corrupt(media, worker, "command");
 	return error;
 }
 
@@ -49,11 +47,17 @@ static int program_set(struct media_stream *stream)
 
 void media_program_flush(struct media *media)
 {
+	uint64_t full = 0; /* a bit a worker */
+
 	if (media->link != MEDIA_ATTACHED)
 		return;
 	LIST_FOREACH_SAFE (it, &media->pending) {
 		struct media_stream *stream = LIST_ENTRY(it, struct media_stream, pending_link);
+		uint64_t bit = UINT64_C(1) << stream->set.id.worker;
 		int error = 0;
+
+		if (full & bit)
+			continue;
 
 		if (stream->is_placed && stream->state == MEDIA_STREAM_WANTED) {
 			error = program_set(stream);
@@ -62,10 +66,14 @@ void media_program_flush(struct media *media)
 			if (!error)
 				stream->del_ms = loop_now_ms(media->loop);
 		}
-		if (error) { /* that worker's ring is full: the others may have room, this one is tried at the next tick */
-			media->stats.postponed++;
+		if (!error) {
+			list_del(&stream->pending_link);
 			continue;
 		}
-		list_del(&stream->pending_link);
+		/* That worker's ring is full: the others may have room, this one is tried at the next tick. */
+		media->stats.postponed++;
+		full |= bit;
+		if ((uint32_t)__builtin_popcountll(full) == media->segment.worker_count)
+			return;
 	}
 }

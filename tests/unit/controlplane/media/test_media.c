@@ -544,6 +544,10 @@ static void test_waits_for_the_dataplane_and_says_why(void **state)
 	assert_int_equal(media_worker_count(f->media), 2);
 	assert_non_null(media_address(f->media, 2));
 	assert_null(media_address(f->media, 3));
+	shm_address_set_up(&f->fake.segment, 1, false);
+	assert_true(media_address_is_up(f->media, 0));
+	assert_false(media_address_is_up(f->media, 1));
+	assert_false(media_address_is_up(f->media, 3));
 	atomic_store(&shm_segment_worker(&f->fake.segment, 1)->counters.drops[DROP_SOURCE], 9);
 	assert_int_equal(media_worker_drops(f->media, 1, DROP_SOURCE), 9);
 	assert_int_equal(media_worker_drops(f->media, 2, DROP_SOURCE), 0);

@@ -76,6 +76,36 @@ static void test_row_that_cannot_be_is_refused(void **state)
 	shm_segment_close(&s, f->path);
 }
 
+/* A file system that cannot tell gives all rows as one run, which is right too. */
+static void test_scan_finds_every_row_in_use(void **state)
+{
+	static const uint32_t used[] = {0, 1, 500, 999};
+	struct shm_fixture *f = *state;
+	struct shm_segment s;
+	uint32_t from = 0, until = 0, runs = 0, rows = 0, found = 0;
+
+	f->layout.streams_per_worker = 1000;
+	assert_int_equal(shm_segment_create(f->path, &f->layout, &s, &f->refusal), 0);
+	for (size_t i = 0; i < ARRAY_LEN(used); i++) {
+		struct shm_stream_row row = row_of(7);
+
+		shm_stream_write(&shm_segment_rows(&s, 1)[used[i]], &row);
+	}
+	for (; shm_rows_next(&s, 1, &from, &until); from = until, runs++) {
+		assert_true(from < until && until <= 1000);
+		rows += until - from;
+		for (uint32_t i = from; i < until; i++) {
+			struct shm_stream_row copy;
+
+			found += shm_stream_read(&s, 1, i, &copy) == 0;
+		}
+		assert_true(runs < 1000);
+	}
+	assert_int_equal(found, ARRAY_LEN(used));
+	print_message("%u runs with %u rows\n", runs, rows);
+	shm_segment_close(&s, f->path);
+}
+
 static void *write_rows(void *arg)
 {
 	for (uint32_t i = 1; i <= ROUNDS; i++) {
@@ -119,6 +149,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_row_is_read_as_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_row_that_cannot_be_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_scan_finds_every_row_in_use, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy_is_never_torn, setup, teardown),
 	};
 
