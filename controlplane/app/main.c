@@ -131,11 +131,13 @@ static int start_transport(struct program *program)
 
 	options.listens[options.listen_count++] = (struct transport_listen){
 		.kind = TRANSPORT_UDP, .endpoint = {.address = sip->listen_ip, .port = sip->listen_port}};
-	/* 0.0.0.0 stands for every address of this machine, those of IPv6 too. */
-	if (sip->listen_ip.family == NET_IPV4 && net_address_is_any(&sip->listen_ip) &&
-	    access("/proc/net/if_inet6", R_OK) == 0)
+	/* 0.0.0.0 and :: stand for every address of this machine, of both families. */
+	if (net_address_is_any(&sip->listen_ip) &&
+	    (sip->listen_ip.family == NET_IPV6 || access("/proc/net/if_inet6", R_OK) == 0))
 		options.listens[options.listen_count++] = (struct transport_listen){
-			.kind = TRANSPORT_UDP, .endpoint = {.address = {.family = NET_IPV6}, .port = sip->listen_port}};
+			.kind = TRANSPORT_UDP,
+			.endpoint = {.address = {.family = sip->listen_ip.family == NET_IPV6 ? NET_IPV4 : NET_IPV6},
+				     .port = sip->listen_port}};
 	error = transport_new(program->signalling_loop, &options, &receiver, &program->transport, &problem);
 	if (error)
 		return fail(program, error, problem.text);

@@ -68,15 +68,30 @@ static void on_registrar_problem(void *arg, const struct transport_flow *flow, c
 	log_warning("registrar", "%s (%s)", why, flow ? net_endpoint_print(&flow->remote, source) : source);
 }
 
+static void on_wrong_answer(void *arg, const struct auth_failure *failure)
+{
+	struct signalling *signalling = arg;
+	char source[NET_ENDPOINT_TEXT];
+
+	metrics_add(signalling->metrics, METRIC_ERROR_AUTHENTICATION, 1);
+	log_warning("auth", "%s: \"%.*s\" from %s%s", failure->why, VIEW_ARG(failure->username),
+		    net_endpoint_print(failure->source, source),
+		    failure->is_banned ? ": too many failures, the address is banned for a while" : "");
+}
+
 static int make_auth(struct signalling *signalling, struct signalling_problem *problem)
 {
 	struct auth_options options;
 	uint8_t key[AUTH_KEY_SIZE];
+	int error;
 
 	auth_options_init(&options, signalling->conf);
 	loop_random(signalling->loop, key, sizeof(key));
-	return auth_new(&options, signalling->conf->extensions, signalling->conf->extension_count, key,
-			&signalling->auth);
+	error = auth_new(&options, signalling->conf->extensions, signalling->conf->extension_count, key,
+			 &signalling->auth);
+	if (error == 0)
+		auth_set_listener(signalling->auth, on_wrong_answer, signalling);
+	return error;
 }
 
 static int make_registrar(struct signalling *signalling, struct signalling_problem *problem)

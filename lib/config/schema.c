@@ -58,7 +58,7 @@ static const char *const route_actions[] = {"extension", "echo", "reject", NULL}
 
 static const struct schema_row sip_rows[] = {
 	ROW("listen_ip", struct conf_sip, listen_ip, 0, 0, "0.0.0.0", "",
-	    "Address to listen on; \"0.0.0.0\" is every IPv4 address, \"::\" every IPv4 and IPv6 address."),
+	    "Address to listen on; \"0.0.0.0\" and \"::\" are every IPv4 and IPv6 address of this machine."),
 	ROW("listen_port", struct conf_sip, listen_port, 1, 65535, "5060", "", "Port for UDP."),
 	CHOICES("transport", struct conf_sip, transports, transport_names, "udp", "Transports to listen on."),
 	ROW("max_concurrent_calls", struct conf_sip, max_concurrent_calls, 1, 1000000, "1000", "calls",
