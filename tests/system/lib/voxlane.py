@@ -18,7 +18,8 @@ BUILD = os.environ.get("VOXLANE_BUILD", os.path.join(ROOT, "build"))
 DATAPLANE = os.path.join(BUILD, "dataplane", "voxlane-dataplane")
 CONTROLPLANE = os.path.join(BUILD, "controlplane", "voxlane-controlplane")
 
-CONFIG = """sip: {{ listen_ip = "{listen}"; ring_timeout = {ring_timeout}; max_concurrent_calls = {calls}; realm = "voxlane"; }};
+CONFIG = """sip: {{ listen_ip = "{listen}"; ring_timeout = {ring_timeout}; max_concurrent_calls = {calls}; realm = "voxlane";
+	registrations_file = "{registrations}"; }};
 media: {{ rtp_timeout = {rtp_timeout}; segment = "{segment}"; }};
 cdr: {{ output_dir = "{cdr}"; }};
 logging: {{ level = "DEBUG"; }};
@@ -54,14 +55,14 @@ class Lan:
 class Voxlane:
     def __init__(self, world, start=True, **options):
         """options: those of CONFIG, and `config`, text appended to it."""
-        if not os.path.exists(DATAPLANE) or not os.path.exists(CONTROLPLANE):
+        if (start and not os.path.exists(DATAPLANE)) or not os.path.exists(CONTROLPLANE):
             raise Skip(f"{DATAPLANE} or {CONTROLPLANE} is not built")
         self.world, self.lan = world, Lan(world)
         self.core = self.lan.core
         self.segment = f"/dev/shm/{world.prefix}-media"
         self.config = world.path("voxlane.conf")
         values = {"listen": "0.0.0.0", "ring_timeout": 60, "calls": 1000, "rtp_timeout": 60, "workers": 1, "driver": "af_xdp",
-                  "core4": CORE4, "core6": CORE6, "cdr": world.path("cdr"), "segment": self.segment}
+                  "core4": CORE4, "core6": CORE6, "cdr": world.path("cdr"), "segment": self.segment, "registrations": ""}
         values.update(options)
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(**values) + values.get("config", ""))
@@ -74,9 +75,10 @@ class Voxlane:
         self.dataplane = self.core.start("dataplane", DATAPLANE, "--config", self.config)
         self.wait_for_log(self.dataplane, lambda: os.path.exists(self.segment), "segment of the dataplane")
 
-    def start_controlplane(self):
+    def start_controlplane(self, alone=False):
+        """alone: without a dataplane it works, but it is never ready."""
         self.controlplane = self.core.start("controlplane", CONTROLPLANE, "--config", self.config)
-        self.wait_for_log(self.controlplane, self.is_ready, "readiness")
+        self.wait_for_log(self.controlplane, self.is_up if alone else self.is_ready, "API" if alone else "readiness")
 
     def wait_for_log(self, process, condition, what):
         def check():
@@ -103,6 +105,12 @@ class Voxlane:
         finally:
             connection.close()
         return answer.status, json.loads(body) if "json" in answer.getheader("Content-Type", "") else body
+
+    def is_up(self):
+        try:
+            return self.get("/health")[0] == 200
+        except (OSError, Failure, http.client.HTTPException):
+            return False
 
     def is_ready(self):
         try:
