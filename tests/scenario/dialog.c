@@ -84,8 +84,9 @@ static void add_digest(void)
 {
 	static unsigned count;
 	struct auth_options options = {.realm = "", .algorithms = {AUTH_MD5}, .algorithm_count = 1};
-	struct auth_credentials credentials = {
-		.user = view_of(draft.phone->user), .password = view_of(draft.phone->password), .count = 1};
+	struct auth_credentials credentials = {.user = view_of(draft.phone->user),
+					       .password = view_of(draft.phone->password),
+					       .count = ++draft.call->challenge_uses};
 	struct sip_writer writer;
 	struct view line, name;
 	char buffer[2048], cnonce[17];
@@ -95,8 +96,8 @@ static void add_digest(void)
 	snprintf(cnonce, sizeof(cnonce), "cnonce%u", ++count);
 	credentials.cnonce = view_of(cnonce);
 	sip_writer_init(&writer, buffer, sizeof(buffer));
-	if (!draft.call->response ||
-	    auth_answer(host.auth, draft.call->response, draft.method, draft.uri, &credentials, &writer) < 0)
+	if (!draft.call->challenge ||
+	    auth_answer(host.auth, draft.call->challenge, draft.method, draft.uri, &credentials, &writer) < 0)
 		scenario_fail("%s was not challenged in this call", draft.phone->name);
 	line = text_view(&writer.text);
 	name = view_cut(&line, ':');
@@ -314,6 +315,10 @@ void call_receive(struct phone *phone, struct call *call, const struct sip_messa
 	if (message->method == SIP_METHOD_CANCEL)
 		return;
 	keep(&call->response, message);
+	if (message->status == 401 || message->status == 407) {
+		keep(&call->challenge, message);
+		call->challenge_uses = 0;
+	}
 	if (message->method != SIP_METHOD_INVITE)
 		return;
 	if (message->status >= 200 && message->cseq.number == call->invite.cseq)

@@ -9,7 +9,7 @@
 struct host host;
 static char trace_buffer[1 << 20];
 
-static const struct scenario_system *const systems[] = {&system_transaction};
+static const struct scenario_system *const systems[] = {&system_transaction, &system_signalling};
 
 void scenario_fail(const char *format, ...)
 {

@@ -39,6 +39,7 @@ static void call_free(struct call *call)
 	sip_message_free(call->invite_received);
 	sip_message_free(call->other_received);
 	sip_message_free(call->response);
+	sip_message_free(call->challenge);
 	free(call);
 }
 

@@ -284,6 +284,51 @@ static void step_ignore(struct view rest)
 		scenario_fail("too much to ignore");
 }
 
+static void run_step(const struct step *step);
+
+/* Steps made of steps: line number and failure are those of the one in the file. */
+static void run_made(struct view block, const char *format, ...) PRINTF(2, 3);
+
+static void run_made(struct view block, const char *format, ...)
+{
+	const struct step *outer = host.step;
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	run_step(&(struct step){.line = outer->line, .text = view_of(text), .block = block});
+	host.step = outer;
+}
+
+/* register A: with the challenge that comes */
+static void step_register(struct view rest)
+{
+	struct phone *phone = phone_named(next_word(&rest));
+
+	run_made(VIEW_EMPTY, "send %s REGISTER sip:%s", phone->name, phone->domain);
+	run_made(VIEW_EMPTY, "expect %s 401", phone->name);
+	run_made(VIEW("digest"), "send %s REGISTER", phone->name);
+	run_made(VIEW_EMPTY, "expect %s 200", phone->name);
+}
+
+/* invite A sip:x@y [in call]: with the challenge that comes; the block is that of both INVITEs */
+static void step_invite(struct view rest)
+{
+	struct phone *phone = phone_named(next_word(&rest));
+	struct view block = host.step->block;
+	char both[16384];
+	struct text text;
+
+	text_init(&text, both, sizeof(both));
+	text_printf(&text, "digest\n%.*s", VIEW_ARG(block));
+	run_made(block, "send %s INVITE %.*s", phone->name, VIEW_ARG(rest));
+	run_made(VIEW_EMPTY, "expect %s 401", phone->name);
+	run_made(VIEW_EMPTY, "send %s ACK", phone->name);
+	run_made(text_view(&text), "send %s INVITE", phone->name);
+}
+
 static const struct {
 	const char *word;
 	void (*run)(struct view rest);
@@ -291,7 +336,8 @@ static const struct {
 	{"system", step_system},       {"phone", step_phone},   {"send", step_send}, {"raw", step_raw},
 	{"again", step_again},         {"expect", step_expect}, {"lose", step_lose}, {"advance", step_advance},
 	{"duplicate", step_duplicate}, {"delay", step_delay},   {"heal", step_heal}, {"refuse", step_refuse},
-	{"ignore", step_ignore},       {"do", step_do},         {"set", step_set},
+	{"ignore", step_ignore},       {"do", step_do},         {"set", step_set},   {"register", step_register},
+	{"invite", step_invite},
 };
 
 static void run_step(const struct step *step)

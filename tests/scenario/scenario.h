@@ -81,7 +81,7 @@ struct scenario_system {
 	/* Whether nothing is going on any more, for "expect idle"; else one line on what is. */
 	bool (*is_idle)(void *system, struct text *why);
 };
-extern const struct scenario_system system_transaction;
+extern const struct scenario_system system_transaction, system_signalling;
 /* Makes the system of that name. Fails for names nobody knows. */
 void scenario_system_new(struct view name);
 
@@ -105,6 +105,8 @@ struct call {
 		char branch[96], uri[2049];
 	} invite;
 	struct sip_message *invite_received, *other_received, *response; /* the last of each */
+	struct sip_message *challenge;                                   /* the last 401 or 407 */
+	uint32_t challenge_uses;
 };
 
 struct phone {

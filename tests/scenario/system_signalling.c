@@ -1,0 +1,227 @@
+/* A system under test: all of the signalling, as the program makes it: transactions, authentication, registrar, dial plan,
+ * calls, media, records. The media engine is the one of engine.h, at 192.0.2.1.
+ *
+ * The block of the line "system signalling" is the configuration; without one there are extensions 1000 (password test1000),
+ * 2000 (test2000) and 3000 (test3000).
+ * do streams         an event for each stream: "PORT to ADDRESS from PORT|none FLAGS"; FLAGS of receive, send; then "streams N"
+ * do silent PORT     that stream heard nothing for its time-out
+ * do engine dies     the media engine is gone; do engine lives: there is a new one
+ * do calls           an event for each call: "CALLER to CALLEE STATE"; then "calls N"
+ * do record          the newest call detail record as an event: its JSON line
+ * do drain           as SIGTERM does
+ */
+#include "controlplane/app/signalling.h"
+#include "controlplane/call/call.h"
+#include "controlplane/cdr/cdr.h"
+#include "controlplane/metrics/metrics.h"
+#include "controlplane/registrar/registrar.h"
+#include "controlplane/transaction/transaction.h"
+#include "lib/config/config.h"
+#include "lib/log/log.h"
+#include "tests/scenario/engine.h"
+#include "tests/scenario/scenario.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct system {
+	char folder[64], segment[96];
+	struct conf *conf;
+	struct metrics metrics;
+	struct cdr *cdr;
+	struct engine *engine;
+	struct signalling *signalling;
+	struct transport *transport;
+};
+
+static const char extensions[] = "extensions = ({ number = \"1000\"; password = \"test1000\"; },"
+				 "{ number = \"2000\"; password = \"test2000\"; },"
+				 "{ number = \"3000\"; password = \"test3000\"; });\n";
+
+static void load_conf(struct system *system)
+{
+	char text[65536];
+	struct conf_problem problem;
+	struct view block = host.step->block, line;
+	struct text out;
+
+	text_init(&out, text, sizeof(text));
+	text_printf(&out, "media: { segment = \"%s\"; };\n", system->segment);
+	if (block.size == 0)
+		text_add_string(&out, extensions);
+	while (next_line(&block, &line)) {
+		if (view_is(line, "extensions"))
+			text_add_string(&out, extensions);
+		else
+			text_add(&out, line);
+		text_add_char(&out, '\n');
+	}
+	if (conf_load_text("scenario", text, &system->conf, &problem) < 0)
+		scenario_fail("%s", problem.text);
+}
+
+static void open_records(struct system *system)
+{
+	struct cdr_options options = {.directory = system->folder, .filename_pattern = "cdr.jsonl"};
+	struct cdr_problem problem;
+
+	if (cdr_open(&options, loop_wall_ms(host.loop), &system->cdr, &problem) < 0)
+		scenario_fail("%s", problem.text);
+}
+
+static void start(struct system *system)
+{
+	struct signalling_options options = {
+		.conf = system->conf, .loop = host.loop, .metrics = &system->metrics, .cdr = system->cdr};
+	struct transport_options listens = {.listens = {{TRANSPORT_UDP, host.server}, {TRANSPORT_TCP, host.server}},
+					    .listen_count = 2};
+	struct signalling_problem problem;
+	struct transport_receiver receiver;
+
+	if (signalling_new(&options, &system->signalling, &problem) < 0)
+		scenario_fail("%s", problem.text);
+	receiver = signalling_receiver(system->signalling);
+	if (transport_new_sim(host.network, &listens, &receiver, &system->transport) < 0 ||
+	    signalling_start(system->signalling, system->transport, &problem) < 0)
+		scenario_fail("%s", problem.text);
+}
+
+static void *create(void)
+{
+	struct system *system = calloc(1, sizeof(*system));
+
+	if (!system)
+		return NULL;
+	log_level_set(host.is_verbose ? LOG_LEVEL_INFO : LOG_LEVEL_CRITICAL);
+	snprintf(system->folder, sizeof(system->folder), "/tmp/voxlane-scenario-XXXXXX");
+	if (!mkdtemp(system->folder))
+		scenario_fail("no folder in /tmp");
+	snprintf(system->segment, sizeof(system->segment), "%s/media", system->folder);
+	load_conf(system);
+	open_records(system);
+	system->engine = engine_new(host.loop, system->segment, &host.server.address);
+	start(system);
+	loop_sim_advance(host.loop, 1000); /* to find the engine */
+	return system;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+	return remove(path);
+}
+
+static void destroy(void *arg)
+{
+	struct system *system = arg;
+
+	transport_free(system->transport);
+	signalling_free(system->signalling);
+	engine_free(system->engine);
+	cdr_close(system->cdr);
+	conf_free(system->conf);
+	nftw(system->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	free(system);
+}
+
+/* ---- do ---- */
+
+struct streams {
+	struct system *system;
+	unsigned count;
+};
+
+static void show_stream(const struct shm_stream_set *set, void *arg)
+{
+	struct streams *streams = arg;
+	char to[NET_ENDPOINT_TEXT], from[16] = "none";
+
+	streams->count++;
+	if (set->source.generation != 0)
+		snprintf(from, sizeof(from), "%u", engine_port(streams->system->engine, &set->source));
+	scenario_event("%u to %s from %s%s%s", set->local_port,
+		       set->remote_rtp.address.family ? net_endpoint_print(&set->remote_rtp, to) : "nowhere", from,
+		       set->flags & SHM_STREAM_RECEIVE ? " receive" : "", set->flags & SHM_STREAM_SEND ? " send" : "");
+}
+
+static void show_streams(struct system *system)
+{
+	struct streams streams = {system, 0};
+
+	if (system->engine)
+		engine_walk(system->engine, show_stream, &streams);
+	scenario_event("streams %u", streams.count);
+}
+
+static void show_call(const struct call_about *about, void *arg)
+{
+	scenario_event("%s to %s %s", about->caller, about->callee, about->state);
+}
+
+static void show_record(void *arg, struct view line)
+{
+	scenario_event("%.*s", VIEW_ARG(line));
+}
+
+static void silence(struct system *system, struct view rest)
+{
+	uint32_t port;
+
+	if (view_to_u32(rest, 65535, &port) < 0 || !system->engine ||
+	    !engine_silence(system->engine, (uint16_t)port, system->conf->media.rtp_timeout_s * 1000))
+		scenario_fail("there is no such stream");
+}
+
+static void engine(struct system *system, struct view rest)
+{
+	engine_free(system->engine);
+	system->engine = NULL;
+	if (view_is(rest, "lives"))
+		system->engine = engine_new(host.loop, system->segment, &host.server.address);
+}
+
+static bool command(void *arg, struct view line)
+{
+	struct system *system = arg;
+
+	if (take_word(&line, "streams")) {
+		show_streams(system);
+	} else if (take_word(&line, "silent")) {
+		silence(system, line);
+	} else if (take_word(&line, "engine")) {
+		engine(system, line);
+	} else if (take_word(&line, "calls")) {
+		call_table_walk(system->signalling->calls, show_call, NULL);
+		scenario_event("calls %u", call_table_count(system->signalling->calls));
+	} else if (take_word(&line, "record")) {
+		if (cdr_recent(system->cdr, 1, show_record, NULL) == 0)
+			scenario_event("no record");
+	} else if (take_word(&line, "drain")) {
+		signalling_drain(system->signalling);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void count_stream(const struct shm_stream_set *set, void *arg)
+{
+	(*(unsigned *)arg)++;
+}
+
+static bool is_idle(void *arg, struct text *why)
+{
+	struct system *system = arg;
+	const struct transaction_stats *stats = transaction_stats(system->signalling->transactions);
+	uint32_t calls = call_table_count(system->signalling->calls);
+	unsigned streams = 0;
+
+	if (system->engine)
+		engine_walk(system->engine, count_stream, &streams);
+	text_printf(why, "%u calls, %u streams, %u transactions, %zu bytes of messages", calls, streams,
+		    stats->transactions, stats->memory);
+	return calls == 0 && streams == 0 && stats->transactions == 0 && stats->memory == 0;
+}
+
+const struct scenario_system system_signalling = {"signalling", create, destroy, command, is_idle};
