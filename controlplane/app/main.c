@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "controlplane/api/api.h"
-#include "controlplane/app/notify.h"
+#include "lib/notify/notify.h"
 #include "controlplane/app/signalling.h"
 #include "controlplane/cdr/cdr.h"
 #include "controlplane/loop/loop.h"

@@ -1,5 +1,5 @@
 /* sd_notify without its library. */
-#include "controlplane/app/notify.h"
+#include "lib/notify/notify.h"
 
 #include <stddef.h>
 #include <stdlib.h>
