@@ -33,21 +33,22 @@ static void refuse_line(struct parse *p, const char *at, const char *sentence)
 /* Takes the line at p->at, folds joined when that is allowed. False: there is no whole line. */
 static bool take_line(struct parse *p, bool may_fold, struct view *ret_line)
 {
-	char *start = p->at, *from = start;
+	char *start = p->at, *from = start, *stop;
 
 	for (;;) {
 		char *newline = from < p->end ? memchr(from, '\n', (size_t)(p->end - from)) : NULL;
-		char *stop, *cr;
+		struct view line;
+		size_t cr;
 
 		if (!newline) {
 			refuse_line(p, start, "the empty line after the headers is missing");
 			return false;
 		}
-		stop = newline > from && newline[-1] == '\r' ? newline - 1 : newline;
-		cr = memchr(from, '\r', (size_t)(newline - from));
-		if (stop == newline || cr != stop)
-			refuse_line(p, cr && cr != stop ? cr : newline,
-				    "a line must end with CR LF, and neither may stand alone");
+		line = sip_between(from, newline);
+		cr = view_find(line, '\r');
+		if (cr + 1 != line.size)
+			refuse_line(p, from + cr, "a line must end with CR LF, and neither may stand alone");
+		stop = line.size > 0 && line.at[line.size - 1] == '\r' ? newline - 1 : newline;
 		if (!may_fold || newline + 1 >= p->end || !sip_is_blank(newline[1])) {
 			*ret_line = sip_between(start, stop);
 			p->at = newline + 1;
@@ -69,7 +70,7 @@ static void parse_status_line(struct parse *p, struct view line)
 
 	m->is_request = false;
 	m->reason = rest.at ? rest : (struct view){sip_end(line), 0};
-	if (!view_is_nocase(version, "SIP/2.0"))
+	if (!sip_is_text(version, VIEW("SIP/2.0")))
 		refuse_line(p, line.at, "the response is of another version than SIP/2.0");
 	else if (code.size != 3 || view_to_u32(code, 699, &status) || status < 100)
 		refuse_line(p, version.at + version.size, "the status code is not between 100 and 699");
@@ -110,9 +111,9 @@ static void parse_request_line(struct parse *p, struct view line)
 		return;
 	}
 	m->uri_text = view_cut(&rest, ' ');
-	if (!rest.at || rest.size < 4 || !view_is_nocase(view_sub(rest, 0, 4), "SIP/"))
+	if (!rest.at || rest.size < 4 || !sip_is_text(view_sub(rest, 0, 4), VIEW("SIP/")))
 		refuse_line(p, rest.at ? rest.at : sip_end(line), "one blank and SIP/2.0 must follow the Request-URI");
-	else if (!view_is_nocase(rest, "SIP/2.0")) {
+	else if (!sip_is_text(rest, VIEW("SIP/2.0"))) {
 		bool version = sip_all(rest, SIP_CLASS_HOST | SIP_CLASS_HEADER);
 
 		refuse(p, version ? ERR_VERSION : ERR_SYNTAX, version ? 505 : 400, SIP_HEADER_COUNT, rest.at,
@@ -129,7 +130,7 @@ static void parse_start_line(struct parse *p)
 	p->message->method = SIP_METHOD_OTHER;
 	if (!take_line(p, false, &line))
 		return;
-	if (line.size >= 4 && view_is_nocase(view_sub(line, 0, 4), "SIP/"))
+	if (line.size >= 4 && sip_is_text(view_sub(line, 0, 4), VIEW("SIP/")))
 		parse_status_line(p, line);
 	else
 		parse_request_line(p, line);

@@ -81,7 +81,7 @@ int sip_params_scan(struct view params, const struct sip_param_want *wants, size
 
 	while ((result = sip_param_scan(&params, &param, fault)) == 1) {
 		for (size_t i = 0; i < want_count; i++) {
-			if (!view_equal_nocase(param.name, wants[i].name))
+			if (param.name.size != wants[i].name.size || !view_equal_nocase(param.name, wants[i].name))
 				continue;
 			if (wants[i].param->name.at)
 				return sip_fail(fault, ERR_SYNTAX, param.name.at, "the parameter appears twice");

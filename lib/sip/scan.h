@@ -69,6 +69,12 @@ static inline struct view sip_trim(struct view v)
 	return v;
 }
 
+/* In any case; nearly always it is spelled like the literal, and then this is one memcmp. */
+static inline bool sip_is_text(struct view v, struct view literal)
+{
+	return v.size == literal.size && (memcmp(v.at, literal.at, v.size) == 0 || view_equal_nocase(v, literal));
+}
+
 static inline bool sip_all(struct view v, unsigned class_bits)
 {
 	for (size_t i = 0; i < v.size; i++)

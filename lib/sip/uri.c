@@ -3,11 +3,11 @@
 
 static enum sip_scheme classify_scheme(struct view text)
 {
-	if (view_equal(text, VIEW("sip")) || view_is_nocase(text, "sip")) /* the first is nearly always so */
+	if (sip_is_text(text, VIEW("sip")))
 		return SIP_SCHEME_SIP;
-	if (view_is_nocase(text, "sips"))
+	if (sip_is_text(text, VIEW("sips")))
 		return SIP_SCHEME_SIPS;
-	if (view_is_nocase(text, "tel"))
+	if (sip_is_text(text, VIEW("tel")))
 		return SIP_SCHEME_TEL;
 	return SIP_SCHEME_OTHER;
 }

@@ -91,7 +91,7 @@ int sip_via_scan(struct view value, struct sip_via *ret_via, struct sip_fault *f
 	if (error)
 		return error;
 	*ret_via = via;
-	if (!view_is_nocase(protocol, "SIP") || !view_is(version, "2.0"))
+	if (!sip_is_text(protocol, VIEW("SIP")) || !view_is(version, "2.0"))
 		return sip_fail(fault, ERR_VERSION, value.at, "the Via is of another protocol than SIP/2.0");
 	return 0;
 }
