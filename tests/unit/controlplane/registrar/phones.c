@@ -25,7 +25,13 @@ static void on_packet(void *arg, const struct transport_flow *flow, struct view 
 
 static void on_request(void *arg, struct transaction *transaction)
 {
-	registrar_on_register(((struct phones *)arg)->registrar, transaction);
+	struct phones *phones = arg;
+
+	if (phones->around_register)
+		phones->around_register(true);
+	registrar_on_register(phones->registrar, transaction);
+	if (phones->around_register)
+		phones->around_register(false);
 }
 
 static void on_ack(void *arg, const struct sip_message *ack, const struct transport_flow *flow)

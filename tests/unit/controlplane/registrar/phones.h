@@ -21,7 +21,8 @@ struct phones {
 	char answer[8192]; /* the last one */
 	unsigned answers, transaction;
 	unsigned events[REGISTRAR_EVENT_COUNT];
-	char problem[128]; /* the last one */
+	char problem[128];                       /* the last one */
+	void (*around_register)(bool is_before); /* NULL: not called */
 };
 
 /* What a phone asks for. NULL: as usual. */
