@@ -85,9 +85,8 @@ enum api_state {
 struct api_status {
 	enum api_state sip_server, media_engine;
 	char media_reason[API_TEXT_SIZE]; /* why the engine is not ready; empty when it is */
-	/* Shown by /api/stats, /api/v1/node and /metrics (which need no other counting of them). Sessions are call legs
-	 * with media; total_calls are the calls since the start, refused ones included. */
-	uint32_t active_calls, active_sessions, registrations, transactions, streams, orphan_streams;
+	/* Sessions are call legs with media; total_calls are the calls since the start, refused ones included. */
+	uint32_t active_calls, active_sessions, registrations, streams, orphan_streams;
 	uint64_t total_calls;
 	struct metrics_engine engine; /* is_up 0: away */
 };

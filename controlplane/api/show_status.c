@@ -87,27 +87,6 @@ void api_show_stats(struct api_question *question)
 
 /* ---- metrics ---- */
 
-/* What is known elsewhere, into the rows of the page. */
-static void set_gauges(struct metrics *metrics, const struct api_status *status)
-{
-	metrics_set(metrics, METRIC_ACTIVE_CALLS, status->active_calls);
-	metrics_set(metrics, METRIC_TOTAL_CALLS, status->total_calls);
-	metrics_set(metrics, METRIC_ACTIVE_SESSIONS, status->active_sessions);
-	metrics_set(metrics, METRIC_REGISTRATIONS, status->registrations);
-	metrics_set(metrics, METRIC_TRANSACTIONS, status->transactions);
-}
-
-static void set_cdr(struct metrics *metrics, struct cdr *cdr)
-{
-	struct cdr_status status;
-
-	cdr_status(cdr, &status);
-	metrics_set(metrics, METRIC_CDR_WRITTEN, status.written);
-	metrics_set(metrics, METRIC_CDR_LOST, status.lost);
-	metrics_set(metrics, METRIC_CDR_QUEUED, status.queued);
-	metrics_set(metrics, METRIC_ERROR_CDR, status.failed);
-}
-
 void api_show_metrics(struct api_question *question)
 {
 	struct api *api = question->api;
@@ -119,10 +98,6 @@ void api_show_metrics(struct api_question *question)
 		api_answer_error(question, API_ERROR_INTERNAL, error_text(ERR_NOMEM));
 		return;
 	}
-	if (status)
-		set_gauges(api->options.metrics, status);
-	if (api->options.cdr)
-		set_cdr(api->options.metrics, api->options.cdr);
 	text_init(&text, page, METRICS_PAGE_SIZE);
 	metrics_print(api->options.metrics, status ? &status->engine : NULL, uptime_ms(api), &text);
 	api_answer_text(question, 200, "text/plain; version=0.0.4; charset=utf-8", page, text.size);
@@ -211,7 +186,8 @@ void api_show_node(struct api_question *question)
 			     "media_engine", "state", state_name(status->media_engine), "reason",
 			     document_text(status->media_reason), "streams", document_u64(status->streams),
 			     "orphan_streams", document_u64(status->orphan_streams), "workers",
-			     workers_document(&status->engine), "transactions", document_u64(status->transactions),
-			     "cdr", cdr_document(api->options.cdr), "http", http_document(api->api.server), "bugs",
+			     workers_document(&status->engine), "transactions",
+			     document_u64(metrics_get(api->options.metrics, METRIC_TRANSACTIONS)), "cdr",
+			     cdr_document(api->options.cdr), "http", http_document(api->api.server), "bugs",
 			     document_u64(bug_count())));
 }

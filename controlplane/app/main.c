@@ -88,6 +88,7 @@ static int start_cdr(struct program *program)
 	const struct conf_cdr *conf = &program->conf->cdr;
 	struct cdr_options options = {.directory = conf->output_dir,
 				      .filename_pattern = conf->filename_pattern,
+				      .never_rotates = conf->rotation == CONF_ROTATION_NONE,
 				      .retention_days = conf->retention_days};
 	struct cdr_problem problem = {""};
 	int error;

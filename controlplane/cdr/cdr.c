@@ -13,6 +13,8 @@ struct cdr {
 	/* set by cdr_open */
 	char directory[CDR_PATH_SIZE];
 	struct cdr_pattern pattern;
+	bool is_fixed; /* never another file than that of fixed_day */
+	int64_t fixed_day;
 	uint32_t retention_days;
 	size_t queue_max;
 	/* the signalling thread's */
@@ -105,7 +107,7 @@ static int open_file(struct cdr *cdr, int64_t day)
 
 static int write_line(struct cdr *cdr, const struct cdr_line *line)
 {
-	int error = open_file(cdr, cdr->pattern.is_daily ? line->day : 0);
+	int error = open_file(cdr, cdr->is_fixed ? cdr->fixed_day : line->day);
 
 	if (error == 0)
 		error = cdr_file_append(cdr->fd, (struct view){line->at, line->size});
@@ -192,7 +194,7 @@ void cdr_write(struct cdr *cdr, const struct cdr_record *record)
 
 static void sweep(struct cdr *cdr, int64_t today)
 {
-	if (cdr->retention_days > 0 && cdr->pattern.is_daily)
+	if (cdr->retention_days > 0 && !cdr->is_fixed)
 		cdr_sync_sweep(&cdr->sync, today - (int64_t)cdr->retention_days);
 }
 
@@ -280,7 +282,9 @@ static int cdr_init(struct cdr *cdr, const struct cdr_options *options, uint64_t
 	cdr->retention_days = options->retention_days;
 	cdr->queue_max = options->queue_max ? options->queue_max : QUEUE_MAX_DEFAULT;
 	cdr->today = cdr_day(wall_ms);
-	error = open_file(cdr, cdr->pattern.is_daily ? cdr->today : 0);
+	cdr->is_fixed = options->never_rotates || !cdr->pattern.is_daily;
+	cdr->fixed_day = cdr->today;
+	error = open_file(cdr, cdr->today);
 	/* A full disk is no reason to refuse calls: records wait until there is room. */
 	if (error < 0 && error != -ENOSPC && error != -EDQUOT)
 		return start_error(cdr, error, ret_problem);

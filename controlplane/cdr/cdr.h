@@ -87,6 +87,7 @@ struct cdr_options {
 	const char *directory;        /* created if missing (its parent must exist) */
 	const char *filename_pattern; /* "cdr-%Y-%m-%d.jsonl": each of %Y %m %d exactly once, no slash; or none of them:
 					 one file that is never rotated and never deleted */
+	bool never_rotates;           /* stay with the file of the day of cdr_open; nothing is deleted then */
 	uint32_t retention_days;      /* files of days further back are deleted; 0: kept for ever */
 	size_t queue_max;             /* lines; 0: 10000 */
 };

@@ -9,8 +9,9 @@
  * Ownership: a request belongs to the handler from the call of the handler until http_respond, which it calls exactly
  * once, at once or later. The request stays valid all that time, also when the client went away or the server was
  * freed; the answer then goes nowhere. All views in it live as long as it does.
- * Limits: struct http_limits; each one answers or closes as its comment says, and the client never makes us keep more
- * than connections_max * (the rows below) plus memory_max for bodies and answers.
+ * Limits: struct http_limits; each one answers or closes as its comment says. Requests (headers too) and answers of all
+ * clients together never take more than memory_max; beside it a connection has fixed sizes only (16 KiB of input, and
+ * nghttp2's tables).
  */
 #ifndef CONTROLPLANE_HTTP_HTTP_H
 #define CONTROLPLANE_HTTP_HTTP_H
@@ -26,7 +27,7 @@ struct http_limits {               /* 0 takes the default */
 	uint32_t requests_max;     /* 1024 a server that wait for their answer; more get 503 */
 	uint32_t header_bytes_max; /* 16384 a request: names and values and target; more is 431 */
 	uint32_t body_bytes_max;   /* 1 MiB a request; more is 413 */
-	size_t memory_max;         /* 64 MiB a server of bodies and unsent answers; beyond it 503 */
+	size_t memory_max;         /* 64 MiB a server of requests and unsent answers; beyond it 503 */
 	uint32_t idle_ms;          /* 60000 without a request: closed */
 	uint32_t request_ms;       /* 30000 from its first byte to its last: 408, closed */
 	uint32_t send_ms;          /* 15000 without the client taking a byte of what waits for it: closed */

@@ -5,9 +5,8 @@
  * Threads: any thread may count or read at any time; values are relaxed atomics and stand for themselves, a page is not
  * a moment frozen across rows. What the dataplane counts is not kept here: metrics_print is given a plain copy
  * (struct metrics_engine) that the signalling thread took from the segment.
- * Ownership: the app owns the one struct metrics; zeroed is a valid start. controlplane/api sets what is known elsewhere
- * (calls, sessions, registrations, transactions from struct api_status; the rows of CDRs and HTTP); the rest is counted
- * where it happens.
+ * Ownership: the app owns the one struct metrics; zeroed is a valid start. What another folder counts anyway (contacts,
+ * transactions, CDRs) the app copies in about once a second by metrics_set; HTTP answers are counted by controlplane/api.
  * Limits: METRICS_WORKERS_MAX workers; a page is at most METRICS_PAGE_SIZE bytes, tested with everything at its
  * largest.
  *

@@ -36,7 +36,6 @@ static void fake_status(void *arg, struct api_status *ret_status)
 					  .active_calls = node->call_count,
 					  .active_sessions = node->call_count * 2,
 					  .registrations = 2,
-					  .transactions = 5,
 					  .streams = 2,
 					  .total_calls = 1234};
 	if (node->is_away) {
@@ -229,6 +228,7 @@ static int start(struct node *node, const char *directory, struct api_options *o
 		return ERR_IO;
 	}
 	write_records(node);
+	metrics_set(&node->metrics, METRIC_ACTIVE_CALLS, node->call_count);
 	options->cdr = node->cdr;
 	options->sources.signalling = node->signalling;
 	if (api_new(node->api_loop, options, &node->api, &problem) < 0) {

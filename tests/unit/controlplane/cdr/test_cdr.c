@@ -438,6 +438,18 @@ static void test_cdr_one_file_for_ever(void **state)
 	cdr_close(cdr);
 }
 
+static void test_cdr_without_rotation_stays_with_its_file(void **state)
+{
+	const struct cdr_options options = {.never_rotates = true, .retention_days = 1};
+	struct cdr *cdr = open_cdr_with(*state, options, noon_ms);
+
+	write_record(cdr, "a", noon_ms);
+	write_record(cdr, "b", noon_ms + 5 * DAY_MS);
+	cdr_tick(cdr, noon_ms + 5 * DAY_MS);
+	cdr_close(cdr);
+	assert_int_equal(count_lines(path_in(*state, "cdr-2026-11-21.jsonl")), 2);
+}
+
 /* A limit on the size of files stands for a full disk: the kernel then takes half a line, or none. */
 static void test_cdr_full_disk_keeps_the_lines_until_there_is_room(void **state)
 {
@@ -528,6 +540,7 @@ int main(void)
 		TEST(test_cdr_recent_are_the_last_thousand_of_all_days),
 		TEST(test_cdr_old_files_are_deleted_and_nothing_else),
 		TEST(test_cdr_one_file_for_ever),
+		TEST(test_cdr_without_rotation_stays_with_its_file),
 		TEST(test_cdr_full_disk_keeps_the_lines_until_there_is_room),
 		TEST(test_cdr_makes_a_file_again_that_somebody_deleted),
 		cmocka_unit_test(test_cdr_start_errors_are_one_clear_line),
