@@ -192,16 +192,26 @@ static void parse_header_line(struct parse *p, struct view line)
 		add_header(p, name, value);
 }
 
+/* RFC 3261 25.1 allows a NUL behind the backslash of a quoted pair, and nowhere else. It becomes a blank: whoever prints,
+ * logs or stores a value later must not meet one. */
+static void clean_nuls(struct parse *p)
+{
+	char *start = p->message->buffer, *nul = start;
+
+	while ((nul = memchr(nul, '\0', (size_t)(p->at - nul))) != NULL) {
+		if (nul == start || nul[-1] != '\\')
+			refuse_line(p, nul, "a NUL outside a quoted pair");
+		*nul = ' ';
+	}
+}
+
 static void parse_header_lines(struct parse *p)
 {
 	struct view line;
-	const char *nul;
 
 	while (take_line(p, true, &line) && line.size > 0)
 		parse_header_line(p, line);
-	nul = sip_find_nul(sip_between(p->message->buffer, p->at));
-	if (nul)
-		refuse_line(p, nul, "a NUL outside a quoted pair");
+	clean_nuls(p);
 }
 
 /* ---- the values every message needs ---- */

@@ -97,7 +97,7 @@ void sip_write_response(struct sip_writer *writer, const struct sip_message *req
 	write_vias(writer, request, source);
 	write_first(writer, request, SIP_HEADER_FROM);
 	if (request->to.uri.text.at && !request->to.tag.at && local_tag.size > 0)
-		sip_write_header_parts(writer, SIP_HEADER_TO, (struct view[]){to, VIEW(";tag="), local_tag}, 3);
+		sip_write_header(writer, SIP_HEADER_TO, "%.*s;tag=%.*s", VIEW_ARG(to), VIEW_ARG(local_tag));
 	else
 		write_first(writer, request, SIP_HEADER_TO);
 	write_first(writer, request, SIP_HEADER_CALL_ID);

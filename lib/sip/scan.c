@@ -76,19 +76,6 @@ const char *sip_first_outside(struct view v, unsigned class_bits)
 	return NULL;
 }
 
-const char *sip_find_nul(struct view v)
-{
-	const char *at = v.at, *end = sip_end(v);
-
-	while (at < end) {
-		at = memchr(at, '\0', (size_t)(end - at));
-		if (!at || at == v.at || at[-1] != '\\')
-			return at;
-		at++;
-	}
-	return NULL;
-}
-
 static bool is_ipv4(struct view text)
 {
 	const char *at = text.at, *end = sip_end(text);

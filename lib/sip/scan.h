@@ -124,7 +124,5 @@ int sip_name_address_scan(struct view value, struct sip_name_address *ret_addres
 int sip_via_scan(struct view value, struct sip_via *ret_via, struct sip_fault *fault);
 int sip_cseq_scan(struct view value, struct sip_cseq *ret_cseq, struct sip_fault *fault);
 int sip_call_id_scan(struct view value, struct sip_fault *fault);
-/* The first NUL that no backslash makes a quoted pair (RFC 3261 25.1 allows that one), or NULL. */
-const char *sip_find_nul(struct view v);
 
 #endif

@@ -10,7 +10,8 @@
  * Threads: pure functions on the caller's objects, any thread; no globals but constant tables.
  * Ownership: a parsed message is views into ONE buffer that the caller gave; they die with that buffer. The parser
  * writes into the buffer only to unfold: the CR LF of a folded line becomes two blanks (the same value by RFC 3261
- * 7.3.1), so that every value is one line for everybody after it. sip_message_new owns a copy of all of it.
+ * 7.3.1), so that every value is one line for everybody after it, and a NUL in a quoted pair becomes a blank, so that no
+ * value holds one. sip_message_new owns a copy of all of it.
  * Cost: one pass; what every message needs is parsed at once (request line, top Via, From, To, Call-ID, CSeq,
  * Max-Forwards, Content-Length, Content-Type), everything else when asked. Nothing allocates but sip_message_new.
  * Strictness: RFC 3261 section 25 for the structure (line ends, start line, mandatory headers, URIs, parameters), liberal

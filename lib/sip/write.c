@@ -13,7 +13,7 @@ static void end_line(struct sip_writer *w, size_t mark)
 {
 	struct view line = view_sub(text_view(&w->text), mark, w->text.size);
 
-	if (view_find(line, '\r') < line.size || view_find(line, '\n') < line.size || sip_find_nul(line))
+	if (view_find(line, '\r') < line.size || view_find(line, '\n') < line.size || view_find(line, '\0') < line.size)
 		w->error = ERR_INVALID;
 	text_add(&w->text, VIEW("\r\n"));
 }
@@ -71,18 +71,12 @@ void sip_write_header(struct sip_writer *writer, enum sip_header_id id, const ch
 	end_line(writer, mark);
 }
 
-void sip_write_header_parts(struct sip_writer *writer, enum sip_header_id id, const struct view *parts, size_t count)
+void sip_write_header_view(struct sip_writer *writer, enum sip_header_id id, struct view value)
 {
 	size_t mark = begin_header(writer, id);
 
-	for (size_t i = 0; i < count; i++)
-		text_add(&writer->text, parts[i]);
+	text_add(&writer->text, value);
 	end_line(writer, mark);
-}
-
-void sip_write_header_view(struct sip_writer *writer, enum sip_header_id id, struct view value)
-{
-	sip_write_header_parts(writer, id, &value, 1);
 }
 
 void sip_write_header_u32(struct sip_writer *writer, enum sip_header_id id, uint32_t value)

@@ -23,11 +23,8 @@ void sip_write_request_line(struct sip_writer *writer, enum sip_method method, s
 /* "SIP/2.0 status reason"; an empty reason takes the default phrase. */
 void sip_write_status_line(struct sip_writer *writer, unsigned status, struct view reason);
 
-/* As printf, so a NUL in a %.*s ends it; views that may hold a quoted one go through the two below. */
 void sip_write_header(struct sip_writer *writer, enum sip_header_id id, const char *format, ...) PRINTF(3, 4);
 void sip_write_header_view(struct sip_writer *writer, enum sip_header_id id, struct view value);
-/* The parts one after the other. */
-void sip_write_header_parts(struct sip_writer *writer, enum sip_header_id id, const struct view *parts, size_t count);
 void sip_write_header_u32(struct sip_writer *writer, enum sip_header_id id, uint32_t value);
 /* A header by its own name. */
 void sip_write_header_named(struct sip_writer *writer, struct view name, struct view value);

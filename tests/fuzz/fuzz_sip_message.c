@@ -29,6 +29,7 @@ static void check_views(const struct sip_message *m)
 
 		MUST(is_inside(sip_header_name_at(m, i), all) && is_inside(value, all));
 		MUST(view_find(value, '\r') == value.size && view_find(value, '\n') == value.size);
+		MUST(view_find(value, '\0') == value.size);
 	}
 }
 
