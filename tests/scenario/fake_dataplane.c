@@ -227,6 +227,37 @@ struct fake_stream *fake_dataplane_find(struct fake_dataplane *fake, uint16_t lo
 	return NULL;
 }
 
+/* The live stream that comes behind `last` in the order of ports and slots. */
+static struct fake_stream *next_stream(struct fake_dataplane *fake, const struct fake_stream *last)
+{
+	struct fake_stream *next = NULL;
+
+	for (size_t i = 0; i < FAKE_STREAMS_MAX; i++) {
+		struct fake_stream *s = &fake->streams[i];
+		uint16_t port = s->set.local_port;
+
+		if (!s->is_live ||
+		    (last && (port < last->set.local_port || (port == last->set.local_port && s <= last))))
+			continue;
+		if (!next || port < next->set.local_port)
+			next = s;
+	}
+	return next;
+}
+
+void fake_dataplane_walk(struct fake_dataplane *fake, void (*visit)(struct fake_stream *stream, void *arg), void *arg)
+{
+	for (struct fake_stream *s = NULL; (s = next_stream(fake, s)) != NULL;)
+		visit(s, arg);
+}
+
+uint16_t fake_dataplane_port(struct fake_dataplane *fake, const struct shm_stream_id *id)
+{
+	const struct fake_stream *stream = slot_of(fake, id);
+
+	return stream->is_live && stream->set.id.generation == id->generation ? stream->set.local_port : 0;
+}
+
 void fake_dataplane_rtp(struct fake_dataplane *fake, struct fake_stream *stream, uint64_t packets)
 {
 	stream->counters.rtp_in += packets;

@@ -52,6 +52,10 @@ void fake_dataplane_turn(struct fake_dataplane *fake);
 uint32_t fake_dataplane_count(const struct fake_dataplane *fake);
 /* The live stream at that local RTP port (of any address), or NULL. */
 struct fake_stream *fake_dataplane_find(struct fake_dataplane *fake, uint16_t local_port);
+/* Every live stream, in the order of the local ports (and of the addresses, where two have one). */
+void fake_dataplane_walk(struct fake_dataplane *fake, void (*visit)(struct fake_stream *stream, void *arg), void *arg);
+/* The local port of a stream; 0: there is none. */
+uint16_t fake_dataplane_port(struct fake_dataplane *fake, const struct shm_stream_id *id);
 /* RTP was received and sent; the row says so at once. */
 void fake_dataplane_rtp(struct fake_dataplane *fake, struct fake_stream *stream, uint64_t packets);
 void fake_dataplane_latch(struct fake_dataplane *fake, struct fake_stream *stream, const char *remote);

@@ -1,11 +1,13 @@
 /* A system under test: all of the signalling, as the program makes it: transactions, authentication, registrar, dial plan,
- * calls, media, records. The media engine is the one of engine.h, at 192.0.2.1.
+ * calls, media, records. The media engine is a fake_dataplane, at 192.0.2.1.
  *
  * The block of the line "system signalling" is the configuration; without one there are extensions 1000 (password test1000),
  * 2000 (test2000) and 3000 (test3000).
  * do streams         an event for each stream: "PORT to ADDRESS from PORT|none FLAGS"; FLAGS of receive, send; then "streams N"
  * do silent PORT     that stream heard nothing for its time-out
- * do engine dies     the media engine is gone; do engine lives: there is a new one
+ * do latch PORT ENDPOINT   that stream learned its peer's address
+ * do refuse limit     the engine refuses the next stream or change; or exists, invalid
+ * do engine dies     the media engine is killed; lives: there is a new one; hangs: it does nothing; moves: it does again
  * do calls           an event for each call: "CALLER to CALLEE STATE"; then "calls N"
  * do record          the newest call detail record as an event: its JSON line
  * do drain           as SIGTERM does
@@ -18,7 +20,7 @@
 #include "controlplane/transaction/transaction.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
-#include "tests/scenario/engine.h"
+#include "tests/scenario/fake_dataplane.h"
 #include "tests/scenario/scenario.h"
 
 #include <ftw.h>
@@ -27,11 +29,11 @@
 #include <unistd.h>
 
 struct system {
-	char folder[64], segment[96];
+	char folder[64];
 	struct conf *conf;
 	struct metrics metrics;
 	struct cdr *cdr;
-	struct engine *engine;
+	struct fake_dataplane engine;
 	struct signalling *signalling;
 	struct transport *transport;
 };
@@ -48,7 +50,7 @@ static void load_conf(struct system *system)
 	struct text out;
 
 	text_init(&out, text, sizeof(text));
-	text_printf(&out, "media: { segment = \"%s\"; };\n", system->segment);
+	text_printf(&out, "media: { segment = \"%s\"; };\n", system->engine.path);
 	if (block.size == 0)
 		text_add_string(&out, extensions);
 	while (next_line(&block, &line)) {
@@ -88,6 +90,17 @@ static void start(struct system *system)
 		scenario_fail("%s", problem.text);
 }
 
+static void start_engine(struct system *system)
+{
+	char address[NET_ADDRESS_TEXT];
+
+	fake_dataplane_init(&system->engine, host.loop);
+	system->engine.layout.streams_per_worker = FAKE_STREAMS_MAX / system->engine.layout.worker_count;
+	net_address_print(&host.server.address, address);
+	fake_dataplane_address(&system->engine, address, address, "scenario", SHM_SERVES_NETWORK)->port_end = 10999;
+	fake_dataplane_start(&system->engine);
+}
+
 static void *create(void)
 {
 	struct system *system = calloc(1, sizeof(*system));
@@ -98,10 +111,9 @@ static void *create(void)
 	snprintf(system->folder, sizeof(system->folder), "/tmp/voxlane-scenario-XXXXXX");
 	if (!mkdtemp(system->folder))
 		scenario_fail("no folder in /tmp");
-	snprintf(system->segment, sizeof(system->segment), "%s/media", system->folder);
+	start_engine(system);
 	load_conf(system);
 	open_records(system);
-	system->engine = engine_new(host.loop, system->segment, &host.server.address);
 	start(system);
 	loop_sim_advance(host.loop, 1000); /* to find the engine */
 	return system;
@@ -118,7 +130,7 @@ static void destroy(void *arg)
 
 	transport_free(system->transport);
 	signalling_free(system->signalling);
-	engine_free(system->engine);
+	fake_dataplane_fini(&system->engine);
 	cdr_close(system->cdr);
 	conf_free(system->conf);
 	nftw(system->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
@@ -127,19 +139,13 @@ static void destroy(void *arg)
 
 /* ---- do ---- */
 
-struct streams {
-	struct system *system;
-	unsigned count;
-};
-
-static void show_stream(const struct shm_stream_set *set, void *arg)
+static void show_stream(struct fake_stream *stream, void *arg)
 {
-	struct streams *streams = arg;
+	const struct shm_stream_set *set = &stream->set;
 	char to[NET_ENDPOINT_TEXT], from[16] = "none";
 
-	streams->count++;
 	if (set->source.generation != 0)
-		snprintf(from, sizeof(from), "%u", engine_port(streams->system->engine, &set->source));
+		snprintf(from, sizeof(from), "%u", fake_dataplane_port(arg, &set->source));
 	scenario_event("%u to %s from %s%s%s", set->local_port,
 		       set->remote_rtp.address.family ? net_endpoint_print(&set->remote_rtp, to) : "nowhere", from,
 		       set->flags & SHM_STREAM_RECEIVE ? " receive" : "", set->flags & SHM_STREAM_SEND ? " send" : "");
@@ -147,11 +153,8 @@ static void show_stream(const struct shm_stream_set *set, void *arg)
 
 static void show_streams(struct system *system)
 {
-	struct streams streams = {system, 0};
-
-	if (system->engine)
-		engine_walk(system->engine, show_stream, &streams);
-	scenario_event("streams %u", streams.count);
+	fake_dataplane_walk(&system->engine, show_stream, &system->engine);
+	scenario_event("streams %u", fake_dataplane_count(&system->engine));
 }
 
 static void show_call(const struct call_about *about, void *arg)
@@ -164,21 +167,54 @@ static void show_record(void *arg, struct view line)
 	scenario_event("%.*s", VIEW_ARG(line));
 }
 
-static void silence(struct system *system, struct view rest)
+static struct fake_stream *stream_at(struct system *system, struct view text)
 {
+	struct fake_stream *stream = NULL;
 	uint32_t port;
 
-	if (view_to_u32(rest, 65535, &port) < 0 || !system->engine ||
-	    !engine_silence(system->engine, (uint16_t)port, system->conf->media.rtp_timeout_s * 1000))
+	if (view_to_u32(text, 65535, &port) == 0)
+		stream = fake_dataplane_find(&system->engine, (uint16_t)port);
+	if (!stream)
 		scenario_fail("there is no such stream");
+	return stream;
+}
+
+static void latch(struct system *system, struct view rest)
+{
+	struct fake_stream *stream = stream_at(system, next_word(&rest));
+	char remote[NET_ENDPOINT_TEXT];
+
+	if (view_copy(rest, remote, sizeof(remote)) < 0)
+		scenario_fail("not an endpoint");
+	fake_dataplane_latch(&system->engine, stream, remote);
+}
+
+static void refuse(struct system *system, struct view rest)
+{
+	static const struct {
+		const char *name;
+		int error;
+	} rows[] = {{"limit", ERR_LIMIT}, {"exists", ERR_EXISTS}, {"invalid", ERR_INVALID}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (view_is(rest, rows[i].name))
+			system->engine.refuse_next = rows[i].error;
+	if (!system->engine.refuse_next)
+		scenario_fail("no such error");
 }
 
 static void engine(struct system *system, struct view rest)
 {
-	engine_free(system->engine);
-	system->engine = NULL;
-	if (view_is(rest, "lives"))
-		system->engine = engine_new(host.loop, system->segment, &host.server.address);
+	bool is_running = system->engine.is_running;
+
+	if (view_is(rest, "dies") && is_running)
+		fake_dataplane_kill(&system->engine);
+	else if (view_is(rest, "lives") && !is_running)
+		fake_dataplane_start(&system->engine);
+	else if ((view_is(rest, "hangs") || view_is(rest, "moves")) && is_running)
+		system->engine.is_hung = view_is(rest, "hangs");
+	else
+		scenario_fail("the engine cannot do that now");
 }
 
 static bool command(void *arg, struct view line)
@@ -188,7 +224,12 @@ static bool command(void *arg, struct view line)
 	if (take_word(&line, "streams")) {
 		show_streams(system);
 	} else if (take_word(&line, "silent")) {
-		silence(system, line);
+		fake_dataplane_silent(&system->engine, stream_at(system, line),
+				      system->conf->media.rtp_timeout_s * 1000);
+	} else if (take_word(&line, "latch")) {
+		latch(system, line);
+	} else if (take_word(&line, "refuse")) {
+		refuse(system, line);
 	} else if (take_word(&line, "engine")) {
 		engine(system, line);
 	} else if (take_word(&line, "calls")) {
@@ -205,20 +246,13 @@ static bool command(void *arg, struct view line)
 	return true;
 }
 
-static void count_stream(const struct shm_stream_set *set, void *arg)
-{
-	(*(unsigned *)arg)++;
-}
-
 static bool is_idle(void *arg, struct text *why)
 {
 	struct system *system = arg;
 	const struct transaction_stats *stats = transaction_stats(system->signalling->transactions);
 	uint32_t calls = call_table_count(system->signalling->calls);
-	unsigned streams = 0;
+	uint32_t streams = fake_dataplane_count(&system->engine);
 
-	if (system->engine)
-		engine_walk(system->engine, count_stream, &streams);
 	text_printf(why, "%u calls, %u streams, %u transactions, %zu bytes of messages", calls, streams,
 		    stats->transactions, stats->memory);
 	return calls == 0 && streams == 0 && stats->transactions == 0 && stats->memory == 0;
