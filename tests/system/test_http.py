@@ -20,11 +20,11 @@ TOKEN = "0123456789abcdef0123"
 class Node:
     """The node in a namespace of its own."""
 
-    def __init__(self, world, *arguments, host=None):
+    def __init__(self, world, *arguments, host=None, before=()):
         if not os.path.exists(NODE):
             raise Skip(f"{NODE} is not built")
         self.host = host or world.host("node")
-        self.process = self.host.start(f"node-{len(world.processes)}", NODE, *arguments, world.path("cdr"))
+        self.process = self.host.start(f"node-{len(world.processes)}", *before, NODE, *arguments, world.path("cdr"))
         found = wait_for("start of the node", lambda: re.search(r"api \S+:(\d+)\nmetrics \S+:(\d+)\n", self.process.output()), 10)
         self.port, self.metrics_port = int(found[1]), int(found[2])
         self.url, self.metrics_url = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.metrics_port}"
@@ -147,8 +147,34 @@ def test_http_bodies_and_limits(world):
 def test_http_load(world):
     node = Node(world, "--calls", "100")
     for option in ("--h1", "-ph2c"):
-        answer = node.host.run("h2load", option, "-n", "5000", "-c", "20", "-m", "10", f"{node.url}/api/v1/calls?limit=10")
-        checks.true("5000 succeeded, 0 failed" in answer, f"h2load {option}: {answer}")
+        answer = node.host.run("h2load", option, "-n", "2000", "-c", "20", "-m", "10", f"{node.url}/api/v1/calls?limit=10")
+        checks.true("2000 succeeded, 0 failed" in answer, f"h2load {option}: {answer}")
+
+
+def is_refused(sock, patience_s):
+    """Half a request is sent; has the server closed the connection?"""
+    sock.settimeout(patience_s or 0.001)
+    try:
+        sock.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        return sock.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def test_http_without_file_descriptors(world):
+    """The port stays open, does not spin, and serves again when there are descriptors."""
+    node = Node(world, before=("prlimit", "--nofile=40"))
+    crowd = [node.host.connect("127.0.0.1", node.port) for _ in range(60)]
+    with open(f"/proc/{node.process.pid}/stat", encoding="ascii") as file:
+        before = sum(map(int, file.read().split()[13:15]))
+    time.sleep(1)
+    with open(f"/proc/{node.process.pid}/stat", encoding="ascii") as file:
+        checks.between(sum(map(int, file.read().split()[13:15])) - before, 0, 20, "ticks of 10 ms used in a second of waiting")
+    for sock in crowd:
+        sock.close()
+    checks.equal(node.curl("/health")[0], 200, "status when the crowd left")
 
 
 def test_http_crowd_of_idle_connections(world):
@@ -156,15 +182,8 @@ def test_http_crowd_of_idle_connections(world):
     node = Node(world)
     with node.host.connect("127.0.0.1", node.port) as first:
         crowd = [node.host.connect("127.0.0.1", node.port) for _ in range(600)]
-        refused = 0
-        for sock in crowd:
-            sock.settimeout(0.2 if refused else 2)
-            try:
-                sock.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
-                refused += sock in crowd[511:] and sock.recv(1) == b""
-            except OSError:
-                refused += 1
-        checks.equal(refused, 600 - 511, "refused connections")
+        checks.equal([i for i, sock in enumerate(crowd) if is_refused(sock, 2 if i >= 511 else 0)], list(range(511, 600)),
+                     "numbers of the refused connections")
         first.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         checks.true(first.recv(100).startswith(b"HTTP/1.1 200"), "the first connection is not served")
         checks.between(node.memory_kb(), 0, 60000, "memory in KiB with 512 slow clients")
@@ -175,7 +194,7 @@ def test_http_crowd_of_idle_connections(world):
 
 def test_http_clients_that_vanish(world):
     """In the middle of everything; the server goes on and ends cleanly."""
-    node = Node(world, "--calls", "1000")
+    node = Node(world, "--calls", "200")
     request = b"GET /api/v1/calls?limit=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n"
     for i in range(100):
         sock = node.host.connect("127.0.0.1", node.port)
@@ -183,7 +202,7 @@ def test_http_clients_that_vanish(world):
         if i % 3 == 0:  # a reset instead of an orderly end
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         sock.close()
-    checks.equal(node.curl("/health")[0], 200, "status afterwards")
+    wait_for("service afterwards", lambda: node.curl("/health")[0] == 200, 20)
     wait_for("end of all connections", lambda: node.get("/api/v1/node")[1]["http"]["connections"] == 1, 10)
     checks.equal(node.process.stop(), 0, "exit code")
 
@@ -192,7 +211,7 @@ def test_http_when_the_signalling_thread_is_stuck(world):
     node = Node(world, "--stuck")
     started = time.monotonic()
     checks.equal(node.get("/health")[1]["status"], "unhealthy", "/health")
-    checks.between(time.monotonic() - started, 1.5, 4, "seconds until the answer")
+    checks.between(time.monotonic() - started, 1.9, 10, "seconds until the answer")
     checks.equal(node.get("/ready"), (503, {"ready": False, "components": {"sip_server": "unavailable", "media_engine": "unavailable"}}), "/ready")
     checks.equal(node.get("/api/v1/calls")[1]["error"]["code"], "deadline", "/api/v1/calls")
     checks.true("sip_pbx_active_calls" in node.curl("/metrics", url=node.metrics_url)[2], "no metrics page")

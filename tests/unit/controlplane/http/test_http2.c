@@ -11,6 +11,7 @@ struct client {
 	uint32_t reset_code; /* of the last stream that closed */
 	size_t closed, goaways;
 	size_t upload_left;
+	bool stalls; /* the upload never ends */
 };
 
 static int on_client_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_size,
@@ -61,7 +62,9 @@ static ssize_t read_upload(nghttp2_session *session, int32_t stream, uint8_t *bu
 
 	memset(buffer, 'u', taken);
 	client->upload_left -= taken;
-	if (client->upload_left == 0)
+	if (client->stalls && taken == 0)
+		return NGHTTP2_ERR_DEFERRED;
+	if (client->upload_left == 0 && !client->stalls)
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
 	return (ssize_t)taken;
 }
@@ -287,6 +290,35 @@ static void test_http2_slow_requests_and_slow_readers_are_reset(void **state)
 	fixture_free(fixture);
 }
 
+static void test_http2_an_upload_that_stops_gets_408(void **state)
+{
+	struct fixture *fixture = fixture_new();
+	struct client client;
+
+	fixture_connect(fixture);
+	client_init(&client, fixture, false);
+	client.stalls = true;
+	assert_true(request(&client, "POST", "/", 100, NULL, NULL) > 0);
+	exchange(&client, 4096);
+	loop_sim_advance(fixture->loop, 29999);
+	assert_true(http_connection_check_time(&fixture->connection));
+	exchange(&client, 4096);
+	assert_int_equal(client.status, 0);
+	loop_sim_advance(fixture->loop, 1);
+	assert_true(http_connection_check_time(&fixture->connection));
+	exchange(&client, 4096);
+	assert_int_equal(client.status, 408);
+	assert_int_equal(client.closed, 0);
+	/* The rest of the upload still does not come: the stream ends too. */
+	loop_sim_advance(fixture->loop, 15000);
+	assert_true(http_connection_check_time(&fixture->connection));
+	exchange(&client, 4096);
+	assert_int_equal(client.closed, 1);
+	fixture_disconnect(fixture);
+	client_fini(&client);
+	fixture_free(fixture);
+}
+
 static void test_http2_by_upgrade(void **state)
 {
 	static const char upgrade[] = "GET /up?x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n"
@@ -343,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_http2_streams_are_answered_in_any_order),
 		cmocka_unit_test(test_http2_a_client_that_resets_and_resets_is_sent_away),
 		cmocka_unit_test(test_http2_slow_requests_and_slow_readers_are_reset),
+		cmocka_unit_test(test_http2_an_upload_that_stops_gets_408),
 		cmocka_unit_test(test_http2_by_upgrade),
 		cmocka_unit_test(test_http2_rubbish_behind_the_preface_ends_the_connection),
 	};
