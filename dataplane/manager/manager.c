@@ -94,7 +94,7 @@ int manager_new(const struct conf *conf, struct port_table *ports, struct neighb
 	manager->neighbours = neighbours;
 	manager->segment = segment;
 	manager->worker_count = (uint16_t)segment->worker_count;
-	error = addresses_init(manager);
+	error = rte_lcore_count() <= manager->worker_count ? ERR_RANGE : addresses_init(manager);
 	for (uint16_t i = 0; error == 0 && i < manager->worker_count; i++) {
 		error = worker_init(manager, conf, i);
 		workers[i] = manager->workers[i].worker;

@@ -1,11 +1,19 @@
 /* The box itself: see road.h. */
 #include "tests/unit/dataplane/road/road.h"
 
+#include <unistd.h>
+
 #include <rte_eal.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 
+#include "dataplane/port/driver.h"
+
 struct road road;
+static char segment_path[64];
+static struct conf_port port_confs[ROAD_PORTS] = {{.name = "net", .port_pool = {10000, 12000}},
+						  {.name = "local", .port_pool = {10000, 12000}}};
+static struct conf conf;
 static struct rte_mempool *pool;
 static struct rte_ring *inbound[ROAD_PORTS];
 static uint16_t dpdk_ids[ROAD_PORTS];
@@ -22,7 +30,7 @@ static struct rte_ring *ring_new(const char *what, unsigned i, unsigned flags)
 /* Ports and rings live as long as the program; what a test does not touch stays empty. */
 static int port_init(unsigned i)
 {
-	struct rte_eth_conf conf = {0};
+	struct rte_eth_conf ethernet = {0};
 	char name[16];
 	int id;
 
@@ -31,7 +39,7 @@ static int port_init(unsigned i)
 	inbound[i] = ring_new("inbound", i, RING_F_SC_DEQ);
 	snprintf(name, sizeof(name), "road%u", i);
 	id = rte_eth_from_rings(name, &road.in[i], 1, &road.out[i], 1, SOCKET_ID_ANY);
-	if (!inbound[i] || id < 0 || rte_eth_dev_configure((uint16_t)id, 1, 1, &conf) ||
+	if (!inbound[i] || id < 0 || rte_eth_dev_configure((uint16_t)id, 1, 1, &ethernet) ||
 	    rte_eth_rx_queue_setup((uint16_t)id, 0, ROAD_RING, 0, NULL, pool) ||
 	    rte_eth_tx_queue_setup((uint16_t)id, 0, ROAD_RING, 0, NULL) || rte_eth_dev_start((uint16_t)id))
 		return -1;
@@ -64,7 +72,8 @@ static void port_setup(unsigned i)
 	port->dpdk_id = dpdk_ids[i];
 	port->queue_count = 1;
 	port->mtu = 1500;
-	port->ifindex = 1;
+	port->driver = &port_drivers[CONF_DRIVER_MEMIF];
+	port->conf = &port_confs[i];
 	memcpy(port->mac, engine_mac, 6);
 	port->queues[0].inbound = inbound[i];
 }
@@ -85,11 +94,9 @@ static void address_setup(unsigned index, unsigned port_index, const char *text)
 	memcpy(address->mac, engine_mac, 6);
 }
 
-int road_setup(void **state)
+static void ports_setup(void)
 {
-	uint64_t word = NEIGHBOUR_VALID;
-
-	memcpy(&word, peer_mac, 6);
+	memset(&road.manager, 0, sizeof(road) - offsetof(struct road, manager));
 	road.ports = calloc(1, sizeof(*road.ports));
 	road.lookup = calloc(1, sizeof(*road.lookup));
 	road.ports->count = ROAD_PORTS;
@@ -100,7 +107,16 @@ int road_setup(void **state)
 	address_setup(0, 0, ROAD_IPV4);
 	address_setup(1, 0, ROAD_IPV6);
 	address_setup(2, 1, ROAD_LOCAL);
-	road.lookup->address_count = 3;
+	road.ports->address_count = road.lookup->address_count = 3;
+	road.ports->port_of_address[2] = 1;
+}
+
+int road_setup(void **state)
+{
+	uint64_t word = NEIGHBOUR_VALID;
+
+	memcpy(&word, peer_mac, 6);
+	ports_setup();
 	if (stream_lookup_init(road.lookup))
 		return -1;
 	atomic_store(&road.words[0], word);
@@ -121,6 +137,28 @@ int road_setup(void **state)
 	return 0;
 }
 
+int road_setup_managed(void **state)
+{
+	struct shm_address addresses[SHM_ADDRESSES_MAX];
+	struct shm_layout layout = {.worker_count = ROAD_WORKERS,
+				    .streams_per_worker = ROAD_STREAMS,
+				    .generation = 77,
+				    .addresses = addresses};
+	struct shm_refusal refusal;
+
+	ports_setup();
+	layout.address_count = port_fill_addresses(road.ports, addresses);
+	snprintf(segment_path, sizeof(segment_path), "/tmp/voxlane_test_manager.%d", (int)getpid());
+	if (shm_segment_create(segment_path, &layout, &road.dataplane, &refusal) ||
+	    shm_segment_attach(segment_path, &road.controlplane, &refusal) ||
+	    neighbour_new(road.ports, 8, &road.managed_neighbours) ||
+	    manager_new(&conf, road.ports, road.managed_neighbours, &road.dataplane, &road.manager))
+		return -1;
+	for (uint16_t i = 0; i < ROAD_WORKERS; i++)
+		road.workers[i] = manager_worker(road.manager, i);
+	return 0;
+}
+
 static void ring_empty(struct rte_ring *ring)
 {
 	void *packet;
@@ -131,15 +169,22 @@ static void ring_empty(struct rte_ring *ring)
 
 int road_teardown(void **state)
 {
-	for (unsigned i = 0; i < ROAD_WORKERS; i++)
+	for (unsigned i = 0; i < ROAD_WORKERS && !road.manager; i++)
 		worker_free(road.workers[i]);
+	if (road.manager) {
+		manager_free(road.manager);
+		neighbour_free(road.managed_neighbours);
+		shm_segment_close(&road.controlplane, segment_path);
+		shm_segment_close(&road.dataplane, segment_path);
+	} else {
+		stream_lookup_fini(road.lookup);
+	}
 	for (unsigned i = 0; i < ROAD_PORTS; i++) {
 		ring_empty(inbound[i]);
 		ring_empty(road.in[i]);
 		ring_empty(road.out[i]);
 	}
 	ring_empty(road.exception);
-	stream_lookup_fini(road.lookup);
 	free(road.lookup);
 	free(road.ports);
 	assert_int_equal(rte_mempool_in_use_count(pool), 0);

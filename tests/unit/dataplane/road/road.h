@@ -6,6 +6,7 @@
 
 #include "tests/unit/unit.h"
 
+#include "dataplane/manager/manager.h"
 #include "dataplane/neighbour/neighbour.h"
 #include "dataplane/worker/worker.h"
 
@@ -26,6 +27,9 @@ struct road {
 	struct rte_ring *in[ROAD_PORTS], *out[ROAD_PORTS], *exception;
 	_Atomic uint64_t words[4];
 	struct neighbour_table neighbours; /* 0: a valid entry, 1: never resolved */
+	struct manager *manager;           /* after road_setup_managed: its workers, its look-up table */
+	struct neighbour_table *managed_neighbours;
+	struct shm_segment dataplane, controlplane; /* both ends of one segment */
 };
 extern struct road road;
 
@@ -40,6 +44,8 @@ struct seen {
 
 int road_eal_init(void **state); /* once a program */
 int road_setup(void **state);
+/* Instead: workers of a real manager, with a real segment and the control plane's end of it. */
+int road_setup_managed(void **state);
 int road_teardown(void **state); /* fails when a packet of the pool is missing */
 
 struct net_endpoint road_endpoint(const char *text);
