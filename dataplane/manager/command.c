@@ -7,7 +7,9 @@ static void refuse(struct manager *manager, uint16_t index, const struct shm_str
 {
 	struct shm_event event = {.type = SHM_EVENT_STREAM_REFUSED, .error = error, .id = *id, .time_ms = now_ms};
 
-	manager_tell(manager, index, &event);
+	/* A name that no stream can have gets no answer: there is nobody that it could be about. */
+	if (shm_event_check(manager->segment, index, &event) == 0)
+		manager_tell(manager, index, &event);
 }
 
 static void take_ports(struct manager *manager, uint16_t address, uint16_t port)
