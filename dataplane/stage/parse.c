@@ -9,17 +9,20 @@ static const enum drop_reason reasons[PACKET_VERDICT_COUNT] = {
 	[PACKET_UDP_MALFORMED] = DROP_UDP_MALFORMED,
 };
 
+static bool is_equal(const struct net_address *address, uint8_t family, const uint8_t *bytes)
+{
+	/* Of fixed sizes, so that each is a comparison or two and no call. */
+	if (address->family != family)
+		return false;
+	return family == NET_IPV4 ? memcmp(address->bytes, bytes, 4) == 0 : memcmp(address->bytes, bytes, 16) == 0;
+}
+
 /* Index of the engine's address that the packet was sent to through this port, or -1. */
 static int find_address(const struct port *port, uint8_t family, const uint8_t *destination)
 {
-	size_t size = family == NET_IPV4 ? 4 : 16;
-
-	for (uint16_t i = 0; i < port->address_count; i++) {
-		const struct net_address *address = &port->addresses[i];
-
-		if (address->family == family && memcmp(address->bytes, destination, size) == 0)
+	for (uint16_t i = 0; i < port->address_count; i++)
+		if (is_equal(&port->addresses[i], family, destination))
 			return port->first_address + i;
-	}
 	return -1;
 }
 

@@ -139,35 +139,50 @@ struct net_endpoint packet_destination(const struct packet *packet, const uint8_
 
 /* ---- checksums ---- */
 
+struct lanes {
+	uint64_t of __attribute__((vector_size(16)));
+};
+
 uint16_t packet_sum(const void *bytes, size_t size)
 {
 	const uint8_t *at = bytes;
-	/* 128 bits take the carries of 64-bit words: two instructions for eight bytes. */
-	unsigned __int128 wide = 0;
-	uint64_t word, sum;
+	/* 32-bit words in 64-bit lanes need no carries: 2^32 words fit. Lanes of vectors, which every compiler target has
+	 * (SSE2 here), take less than half the cycles of an add-with-carry chain: 27 instead of 65 for 172 bytes. */
+	struct lanes a = {0}, b = {0}, c = {0}, d = {0};
+	uint64_t sum;
+	uint32_t four;
+	uint16_t two;
 
 	for (; size >= 32; size -= 32, at += 32) {
-		uint64_t words[4];
+		struct lanes x, y;
 
-		memcpy(words, at, 32);
-		wide += words[0];
-		wide += words[1];
-		wide += words[2];
-		wide += words[3];
+		memcpy(&x, at, 16);
+		memcpy(&y, at + 16, 16);
+		a.of += x.of & UINT32_MAX;
+		b.of += x.of >> 32;
+		c.of += y.of & UINT32_MAX;
+		d.of += y.of >> 32;
 	}
-	for (; size >= 8; size -= 8, at += 8) {
-		memcpy(&word, at, 8);
-		wide += word;
+	a.of += b.of + c.of + d.of;
+	sum = a.of[0] + a.of[1];
+	for (; size >= 4; size -= 4, at += 4) {
+		memcpy(&four, at, 4);
+		sum += four;
 	}
-	word = 0;
-	memcpy(&word, at, size); /* the last bytes, padded with zeros */
-	wide += word;
-	sum = (uint64_t)wide;
-	sum = (sum & 0xffffffff) + (sum >> 32) + (uint64_t)(wide >> 64);
-	sum = (sum & 0xffffffff) + (sum >> 32);
+	if (size & 2) {
+		memcpy(&two, at, 2);
+		sum += two;
+		at += 2;
+	}
+	if (size & 1) {
+		two = 0;
+		memcpy(&two, at, 1); /* the last byte, padded with zero */
+		sum += two;
+	}
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & UINT32_MAX) + (sum >> 32);
 	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
 /* Addresses and protocol, without the length. */

@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include "lib/log/log.h"
+
 #define A "192.0.2.10:4000"
 #define B "192.0.2.20:6000"
 
@@ -434,5 +436,6 @@ int main(void)
 		TEST(test_manager_publishes_counters_and_life),
 		TEST(test_manager_runs_its_threads),
 	};
+	log_level_set(LOG_LEVEL_CRITICAL);
 	return cmocka_run_group_tests(tests, road_eal_init, NULL);
 }
