@@ -296,8 +296,9 @@ static void test_manager_loses_no_answer_when_nobody_listens(void **state)
 	struct shm_event event;
 
 	while (seen < wanted) {
-		struct shm_command command = {.type = SHM_COMMAND_STREAM_DEL,
-					      .u.stream_del.id = {.index = sent % ROAD_STREAMS, .generation = sent + 1}};
+		struct shm_command command = {
+			.type = SHM_COMMAND_STREAM_DEL,
+			.u.stream_del.id = {.index = sent % ROAD_STREAMS, .generation = sent + 1}};
 
 		/* The reader does not start before everything is stuck. */
 		if (sent < wanted && shm_command_put(&commands[0], &command) == 0) {
