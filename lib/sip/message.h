@@ -99,6 +99,9 @@ bool sip_values_next(struct sip_values *values, struct view *ret_value);
 
 /* Content-Type without its parameters is this: "application/sdp". Any case. */
 bool sip_content_type_is(const struct sip_message *message, const char *type);
+/* The body when it is of that type, else the first part of that type of a multipart body (not looked for in multiparts
+ * within; at most 16 parts). */
+bool sip_body_find(const struct sip_message *message, const char *type, struct view *ret_content);
 
 /* ---- streams ---- */
 enum sip_frame {

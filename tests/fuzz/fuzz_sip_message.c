@@ -47,6 +47,7 @@ static void walk_values(const struct sip_message *m)
 		MUST(count <= m->size);
 		(void)sip_header_has(m, (enum sip_header_id)id, "100rel");
 	}
+	MUST(!sip_body_find(m, "application/sdp", &value) || is_inside(value, m->body));
 }
 
 /* All of the message through the writer. False when it has grown beyond what may be sent. */

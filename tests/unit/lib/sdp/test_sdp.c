@@ -63,6 +63,7 @@ static void test_sdp_parse_accepts_and_refuses(void **state)
 		{"lone CR", HEAD "a=x:\ry\r\n", ERR_SYNTAX, "\ry"},
 		{"IP6 with an IPv4 address", HEAD "c=IN IP6 192.0.2.1\r\n", ERR_SYNTAX, "192"},
 		{"IP4 with an IPv6 address", HEAD "c=IN IP4 2001:db8::1\r\n", ERR_SYNTAX, "2001"},
+		{"other address type", HEAD "c=IN NSAP 1234\r\n", ERR_SYNTAX, "NSAP"},
 		{"broken IPv6", HEAD "c=IN IP6 2001:db8:::1\r\n", ERR_SYNTAX, "2001"},
 		{"other network", HEAD "c=ATM IP4 1.2.3.4\r\n", ERR_SYNTAX, "ATM"},
 		{"media without c=", HEAD_C "m=audio 4 RTP/AVP 0\r\n", ERR_SYNTAX, "audio"},
@@ -187,6 +188,7 @@ static void test_sdp_media_endpoints_follow_rtcp_rules(void **state)
 static void test_sdp_codecs_come_from_rtpmap_or_the_static_table(void **state)
 {
 	struct sdp_codec codec;
+	struct view value;
 
 	must_parse(
 		HEAD
@@ -209,6 +211,13 @@ static void test_sdp_codecs_come_from_rtpmap_or_the_static_table(void **state)
 	assert_int_equal(sdp_media_codec(&session, 0, 5, &codec), ERR_SYNTAX);
 	assert_int_equal(session.media[0].ptime_ms, 20);
 	assert_int_equal(session.media[0].maxptime_ms, 60);
+	assert_true(sdp_media_attribute(&session, 0, "PTIME", &value));
+	assert_view_equal(value, "20");
+	assert_false(sdp_media_attribute(&session, 0, "tool", &value));
+	assert_true(sdp_session_attribute(&session, "tool", &value));
+	assert_view_equal(value, "x");
+	must_parse(HEAD "a=tool:x\r\nm=audio 4 RTP/AVP 96\r\na=rtpmap:96 opus/48000/0\r\n");
+	assert_int_equal(sdp_media_codec(&session, 0, 0, &codec), ERR_SYNTAX);
 }
 
 static const struct sdp_origin ours = {"voxlane", 7, 8, {.family = NET_IPV4, .bytes = {198, 51, 100, 1}}};

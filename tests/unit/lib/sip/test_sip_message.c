@@ -111,6 +111,12 @@ static void test_sip_parse_refuses_with_place_and_status(void **state)
 		 "INVITE sip:alice@h SIP/2.0\r\n" VIA
 		 "From: <sip:a@b\r\nTo: sip:a@h\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n",
 		 SIP_DATAGRAM, 400, SIP_HEADER_FROM, "<sip:a@b"},
+		{"empty Via", "INVITE sip:h SIP/2.0\r\nVia: ,\r\n" REST "CSeq: 1 INVITE\r\n\r\n", SIP_DATAGRAM, 0,
+		 SIP_HEADER_VIA, ","},
+		{"response of another version", "SIP/3.0 200 OK\r\n" VIA REST "CSeq: 1 INVITE\r\n\r\n", SIP_DATAGRAM, 0,
+		 SIP_HEADER_COUNT, "SIP/3.0"},
+		{"no method", " sip:h SIP/2.0\r\n" VIA REST "CSeq: 1 INVITE\r\n\r\n", SIP_DATAGRAM, 400,
+		 SIP_HEADER_COUNT, " sip"},
 		{"Call-ID with a blank",
 		 "INVITE sip:h SIP/2.0\r\n" VIA
 		 "From: sip:a@h\r\nTo: sip:a@h\r\nCall-ID: 1 2\r\nCSeq: 1 INVITE\r\n\r\n",
@@ -310,6 +316,41 @@ static void test_sip_headers_are_found_and_walked(void **state)
 	assert_true(sip_header_is_present(&message, SIP_HEADER_ROUTE));
 }
 
+static void test_sip_body_find_looks_into_multiparts(void **state)
+{
+#define MULTI INVITE "Content-Type: multipart/mixed;boundary=\"b 1\"\r\n\r\n"
+	static const struct {
+		const char *name, *text, *content; /* NULL: not found */
+	} rows[] = {
+		{"no body", INVITE "Content-Type: application/sdp\r\n\r\n", NULL},
+		{"no type", INVITE "\r\nv=0\r\n", NULL},
+		{"itself", INVITE "c: Application/SDP;x=y\r\n\r\nv=0\r\n", "v=0\r\n"},
+		{"another", INVITE "c: text/plain\r\n\r\nv=0\r\n", NULL},
+		{"second part",
+		 MULTI "preamble\r\n--b 1\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b 1\r\nX: y\r\n"
+		       "C: application/sdp ;a=b\r\n\r\nv=0\r\ns=-\r\n\r\n--b 1--\r\nepilogue",
+		 "v=0\r\ns=-\r\n"},
+		{"part without headers", MULTI "--b 1\r\n\r\nv=0\r\n--b 1--\r\n", NULL},
+		{"empty part", MULTI "--b 1\r\nc:application/sdp\r\n\r\n--b 1--", ""},
+		{"part that does not end", MULTI "--b 1\r\nc:application/sdp\r\n\r\nv=0\r\n", NULL},
+		{"headers that do not end", MULTI "--b 1\r\nc:application/sdp\r\n--b 1--\r\n", NULL},
+		{"behind the end", MULTI "--b 1--\r\n--b 1\r\nc:application/sdp\r\n\r\nv=0\r\n--b 1--\r\n", NULL},
+		{"no delimiter", MULTI "v=0\r\n", NULL},
+		{"no boundary", INVITE "c: multipart/mixed\r\n\r\n--\r\nc:application/sdp\r\n\r\nv=0\r\n----\r\n",
+		 NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct view content = {NULL, 0};
+
+		must_parse(rows[i].text);
+		if (sip_body_find(&message, "application/sdp", &content) != (rows[i].content != NULL))
+			fail_msg("%s", rows[i].name);
+		if (rows[i].content)
+			assert_view_equal(content, rows[i].content);
+	}
+}
+
 static void test_sip_message_new_outlives_its_buffer(void **state)
 {
 	struct sip_message *copy;
@@ -418,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_sip_parse_limits),
 		cmocka_unit_test(test_sip_parse_ipv6_torture),
 		cmocka_unit_test(test_sip_headers_are_found_and_walked),
+		cmocka_unit_test(test_sip_body_find_looks_into_multiparts),
 		cmocka_unit_test(test_sip_message_new_outlives_its_buffer),
 		cmocka_unit_test(test_sip_frame_cuts_streams_however_they_arrive),
 		cmocka_unit_test(test_sip_frame_gives_up_at_the_limit),

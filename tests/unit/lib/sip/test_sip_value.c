@@ -102,6 +102,8 @@ static void test_sip_uri_parse_refuses(void **state)
 		{"sip:a@h;;lr", ERR_SYNTAX},
 		{"sip:a@h;x=", ERR_SYNTAX},
 		{"sip:a@h;x;y;%58=1", ERR_SYNTAX},
+		{"sip:a@h;x,y=1", ERR_SYNTAX},
+		{"sip:a@h?x=1;y", ERR_SYNTAX},
 		{"sip:a@h;=x", ERR_SYNTAX},
 		{"sip:a@h;x=%g0", ERR_SYNTAX},
 		{"sip:a@h?", ERR_SYNTAX},
@@ -431,23 +433,30 @@ static void test_sip_short_headers(void **state)
 	assert_view_equal(event.package, "message-summary");
 	assert_view_equal(event.id, "7");
 	assert_int_equal(sip_event_parse(VIEW(";id=7"), &event), ERR_SYNTAX);
+	assert_int_equal(sip_event_parse(VIEW("a b"), &event), ERR_SYNTAX);
 
 	assert_int_equal(sip_reason_parse(VIEW("Q.850 ;cause=16 ;text=\"Terminated\""), &reason), 0);
 	assert_view_equal(reason.protocol, "Q.850");
 	assert_int_equal(reason.cause, 16);
 	assert_view_equal(reason.text, "Terminated");
 	assert_int_equal(sip_reason_parse(VIEW("SIP;cause=x"), &reason), ERR_SYNTAX);
+	assert_int_equal(sip_reason_parse(VIEW("S P;cause=1"), &reason), ERR_SYNTAX);
+	assert_int_equal(sip_reason_parse(VIEW("SIP;"), &reason), ERR_SYNTAX);
 
 	assert_int_equal(sip_session_expires_parse(VIEW("1800;refresher=UAS"), &expires), 0);
 	assert_int_equal(expires.seconds, 1800);
 	assert_int_equal(expires.refresher, SIP_REFRESHER_UAS);
+	assert_int_equal(sip_session_expires_parse(VIEW("90;refresher=uac"), &expires), 0);
+	assert_int_equal(expires.refresher, SIP_REFRESHER_UAC);
 	assert_int_equal(sip_session_expires_parse(VIEW("1800;refresher=me"), &expires), ERR_SYNTAX);
+	assert_int_equal(sip_session_expires_parse(VIEW("soon"), &expires), ERR_SYNTAX);
 
 	assert_int_equal(sip_replaces_parse(VIEW("a@b;to-tag=1;from-tag=2;early-only"), &replaces), 0);
 	assert_view_equal(replaces.call_id, "a@b");
 	assert_view_equal(replaces.from_tag, "2");
 	assert_true(replaces.is_early_only);
 	assert_int_equal(sip_replaces_parse(VIEW("a@b;to-tag=1"), &replaces), ERR_SYNTAX);
+	assert_int_equal(sip_replaces_parse(VIEW("a b;to-tag=1;from-tag=2"), &replaces), ERR_SYNTAX);
 }
 
 static void test_sip_lists_and_params(void **state)
@@ -585,6 +594,7 @@ static void test_sip_names_are_found_in_every_spelling(void **state)
 	assert_string_equal(sip_status_reason(150), "Session Progress");
 	assert_string_equal(sip_status_reason(999), "Unknown");
 	assert_int_equal(sip_transport_port(SIP_TRANSPORT_TLS), 5061);
+	assert_string_equal(sip_transport_name(SIP_TRANSPORT_WSS), "WSS");
 }
 
 int main(void)
