@@ -30,8 +30,8 @@ size_t port_media(const struct port *port, struct xdp_media media[CONF_ADDRESSES
 {
 	const struct conf_port *conf = port->conf;
 
-	for (size_t i = 0; i < port->address_count; i++) /* odd end: RTCP of the last RTP port */
-		media[i] = (struct xdp_media){port->addresses[i], conf->port_pool.start, conf->port_pool.end | 1};
+	for (size_t i = 0; i < port->address_count; i++)
+		media[i] = (struct xdp_media){port->addresses[i], conf->port_pool.start, conf->port_pool.end};
 	return port->address_count;
 }
 
