@@ -23,7 +23,6 @@ struct port_driver {
 	bool has_interface;         /* `device` is an interface of the kernel */
 	bool has_socket;            /* `device` is the path of a UNIX socket */
 	bool has_file;              /* `device` is a file to be read */
-	bool needs_claim;           /* two processes on one interface would take each other's packets */
 	bool queues_of_device;      /* as many queues as the interface has, or the NIC sends packets past us */
 	bool one_queue;             /* unless the configuration says otherwise */
 	const char *queue_argument; /* how many queues, NULL: told by rte_eth_dev_configure */
@@ -57,13 +56,15 @@ struct port_interface {
 	uint32_t ifindex;
 	uint8_t mac[6];
 	uint16_t mtu;
-	uint16_t queue_count; /* receive queues ("combined" channels) */
-	bool is_up;           /* the administrator wants it */
-	bool is_running;      /* and the other end is there */
+	uint16_t queue_count;  /* "combined" channels */
+	uint16_t extra_queues; /* receive queues beyond the one that DPDK sees */
+	bool is_up;            /* the administrator wants it */
+	bool is_running;       /* and the other end is there */
 };
 int port_interface_read(const char *name, struct port_interface *ret_interface) WARN_UNUSED;
-/* A descriptor that nobody else can have for this interface in this network namespace, as long as we live. ERR_EXISTS. */
-int port_interface_claim(const char *name, int *ret_fd) WARN_UNUSED;
+/* A descriptor that no other dataplane can have for this device in this network namespace, as long as we live: two
+ * processes on one interface would take each other's packets. ERR_EXISTS. */
+int port_interface_claim(const char *device, int *ret_fd) WARN_UNUSED;
 /* Sockets of this process of an address family; returns how many. */
 unsigned port_own_sockets(int family, int fds[PORT_SOCKETS_MAX]);
 

@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#define CLAIM_NAME_MAX 96
+
 static int ask(int fd, const char *name, unsigned long request, struct ifreq *ret_answer)
 {
 	memset(ret_answer, 0, sizeof(*ret_answer));
@@ -24,17 +26,21 @@ static int ask(int fd, const char *name, unsigned long request, struct ifreq *re
 	return 0;
 }
 
-/* A device that does not say has one queue. */
-static uint16_t channels(int fd, const char *name)
+/* A device that does not say has one queue. One that counts receive and transmit queues apart (veth) has one for DPDK. */
+static void read_channels(int fd, const char *name, struct port_interface *interface)
 {
 	struct ethtool_channels answer = {.cmd = ETHTOOL_GCHANNELS};
 	struct ifreq request = {0};
 
+	interface->queue_count = 1;
 	(void)!view_copy(view_of(name), request.ifr_name, sizeof(request.ifr_name));
 	request.ifr_data = (void *)&answer;
-	if (ioctl(fd, SIOCETHTOOL, &request) || answer.combined_count == 0)
-		return 1;
-	return (uint16_t)MIN(answer.combined_count, (uint32_t)PORT_QUEUES_MAX);
+	if (ioctl(fd, SIOCETHTOOL, &request))
+		return;
+	if (answer.combined_count > 0)
+		interface->queue_count = (uint16_t)MIN(answer.combined_count, (uint32_t)PORT_QUEUES_MAX);
+	else if (answer.rx_count > 1)
+		interface->extra_queues = (uint16_t)(answer.rx_count - 1);
 }
 
 int port_interface_read(const char *name, struct port_interface *ret_interface)
@@ -63,18 +69,21 @@ int port_interface_read(const char *name, struct port_interface *ret_interface)
 		goto out;
 	interface.is_up = answer.ifr_flags & IFF_UP;
 	interface.is_running = interface.is_up && (answer.ifr_flags & IFF_RUNNING);
-	interface.queue_count = channels(fd, name);
+	read_channels(fd, name, &interface);
 	*ret_interface = interface;
 out:
 	close(fd);
 	return error;
 }
 
-/* The name of an abstract socket belongs to the network namespace, as interfaces do, and goes when we die. */
-int port_interface_claim(const char *name, int *ret_fd)
+/* The name of an abstract socket belongs to the network namespace, as interfaces do, and goes when we die. Of a long path its
+ * end is enough. */
+int port_interface_claim(const char *device, int *ret_fd)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int size = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "voxlane-interface-%s", name);
+	size_t length = strlen(device);
+	const char *tail = device + (length > CLAIM_NAME_MAX ? length - CLAIM_NAME_MAX : 0);
+	int size = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "voxlane-%s", tail);
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <linux/capability.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 
@@ -110,24 +109,11 @@ static int check_pci(const struct conf_port *conf, struct port_problem *problem)
 		conf->device, name, conf->device);
 }
 
-/* A socket that somebody listens on belongs to a living process. */
-static int check_socket(const struct conf_port *conf, struct port_problem *problem)
+static bool is_server(const struct conf_port *conf, const struct port_driver *driver)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct view role = port_option(conf->options, "role");
-	int fd, error;
 
-	if (view_copy(view_of(conf->device), address.sun_path, sizeof(address.sun_path)))
-		return port_fail(problem, ERR_TOO_LONG, conf, "the socket's path is longer than %zu characters",
-				 sizeof(address.sun_path) - 1);
-	if (role.at && !view_is(role, "server"))
-		return 0;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	error = connect(fd, (struct sockaddr *)&address, sizeof(address)) ? errno : 0;
-	close(fd);
-	if (error == 0)
-		return port_fail(problem, ERR_EXISTS, conf, "another process listens on %s", conf->device);
-	return 0;
+	return driver->has_socket && (!role.at || view_is(role, "server"));
 }
 
 static int check_device(const struct conf_port *conf, const struct port_driver *driver, struct port_plan *plan,
@@ -144,19 +130,27 @@ static int check_device(const struct conf_port *conf, const struct port_driver *
 	if (driver->has_interface && !interface.is_up)
 		return port_fail(problem, ERR_STATE, conf, "interface %s is down; ip link set %s up", conf->device,
 				 conf->device);
+	if (driver->queues_of_device && interface.extra_queues > 0)
+		return port_fail(problem, ERR_UNSUPPORTED, conf,
+				 "%s has %u receive queues, and DPDK's af_xdp would serve one; ethtool -L %s rx 1 tx "
+				 "1, or driver "
+				 "\"af_packet\"",
+				 conf->device, interface.extra_queues + 1, conf->device);
 	if (driver->has_file && access(conf->device, R_OK))
 		return port_fail(problem, ERR_NOT_FOUND, conf, "the file %s cannot be read: %s", conf->device,
 				 strerror(errno));
-	error = driver->has_socket ? check_socket(conf, problem) : driver->vdev ? 0 : check_pci(conf, problem);
+	if (driver->has_socket && strlen(conf->device) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return port_fail(problem, ERR_TOO_LONG, conf, "the socket's path is longer than %zu characters",
+				 sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+	error = driver->vdev ? 0 : check_pci(conf, problem);
 	if (error)
 		return error;
-	if (driver->needs_claim) {
+	if (driver->has_interface || is_server(conf, driver)) {
 		error = port_interface_claim(conf->device, &plan->claims[index]);
 		if (error == ERR_EXISTS)
-			return port_fail(problem, error, conf, "another dataplane already uses interface %s",
-					 conf->device);
+			return port_fail(problem, error, conf, "another dataplane already uses %s", conf->device);
 		if (error)
-			return port_fail(problem, error, conf, "interface %s cannot be reserved: %s", conf->device,
+			return port_fail(problem, error, conf, "%s cannot be reserved: %s", conf->device,
 					 error_text(error));
 	}
 	if (!driver->queues_of_device)
@@ -175,7 +169,7 @@ static bool has_core(int core)
 	return core >= 0 && core < CPU_SETSIZE && access(path, F_OK) == 0;
 }
 
-/* The n-th CPU this process may run on, counted round. */
+/* The n-th CPU, counted round, of those this process may run on. */
 static int allowed_core(const cpu_set_t *set, unsigned n)
 {
 	n %= (unsigned)MAX(CPU_COUNT(set), 1);
@@ -185,12 +179,12 @@ static int allowed_core(const cpu_set_t *set, unsigned n)
 	return 0;
 }
 
-/* Workers first get the CPUs that main does not run on; with more workers than those, some share. */
+/* Workers get the CPUs from the one after main's on; main's own, where the main thread mostly sleeps, comes last. */
 static int plan_cores(const struct conf_dataplane *conf, struct port_plan *plan, const char *path,
 		      struct port_problem *problem)
 {
+	unsigned main_at = 0;
 	cpu_set_t set;
-	unsigned next = 1;
 
 	if (sched_getaffinity(0, sizeof(set), &set))
 		CPU_ZERO(&set);
@@ -198,11 +192,11 @@ static int plan_cores(const struct conf_dataplane *conf, struct port_plan *plan,
 	if (!has_core(plan->main_core))
 		return fail(problem, ERR_NOT_FOUND, "%s: dataplane.main_core: this machine has no CPU %d", path,
 			    plan->main_core);
+	for (int core = 0; core < plan->main_core; core++)
+		main_at += (unsigned)(CPU_ISSET(core, &set) != 0);
 	for (unsigned w = 0; w < conf->workers; w++) {
-		int core = w < conf->worker_cores.len ? conf->worker_cores.at[w] : allowed_core(&set, next++);
+		int core = w < conf->worker_cores.len ? conf->worker_cores.at[w] : allowed_core(&set, main_at + 1 + w);
 
-		if (conf->worker_cores.len == 0 && core == plan->main_core && CPU_COUNT(&set) > 1)
-			core = allowed_core(&set, next++);
 		if (!has_core(core))
 			return fail(problem, ERR_NOT_FOUND, "%s: dataplane.worker_cores: this machine has no CPU %d",
 				    path, core);

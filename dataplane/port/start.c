@@ -67,6 +67,7 @@ static int configure(struct port *port, uint16_t queue_count, struct port_proble
 	return 0;
 }
 
+/* ERR_UNSUPPORTED: the arguments were good, but this device cannot do it. */
 static int set_up_queues(struct port *port, struct rte_mempool *pool, struct port_problem *problem)
 {
 	uint16_t receive = DESCRIPTORS, transmit = DESCRIPTORS;
@@ -78,8 +79,10 @@ static int set_up_queues(struct port *port, struct rte_mempool *pool, struct por
 		error = rte_eth_tx_queue_setup(port->dpdk_id, q, transmit, SOCKET_ID_ANY, NULL);
 		if (!error)
 			error = rte_eth_rx_queue_setup(port->dpdk_id, q, receive, SOCKET_ID_ANY, NULL, pool);
-		if (error)
-			return refuse(problem, port, "the device refused a queue", error);
+		if (error) {
+			(void)refuse(problem, port, "the device refused a queue", error);
+			return ERR_UNSUPPORTED;
+		}
 	}
 	error = rte_eth_dev_start(port->dpdk_id);
 	if (error)
@@ -199,7 +202,7 @@ static int start_port(struct port *port, const struct port_plan *plan, const str
 	if (port->driver->has_interface && port_interface_read(port->conf->device, &interface) == 0)
 		port->ifindex = interface.ifindex;
 	error = start_device(port, plan->queue_count[port->index], pool, problem);
-	if (error && port->driver->fallback && error != ERR_EXISTS) {
+	if (error == ERR_UNSUPPORTED && port->driver->fallback) {
 		log_warning("port", "%s; trying driver %s, which is slower", problem->text,
 			    port->driver->fallback->name);
 		port->driver = port->driver->fallback;

@@ -53,7 +53,7 @@ static int route(void *arg, const struct net_address *toward, struct net_address
 	if (error)
 		return error;
 	*ret_source = local.address;
-	*ret_is_local_host = false;
+	*ret_is_local_host = net_address_is_equal(&local.address, toward);
 	return 0;
 }
 
