@@ -3,6 +3,11 @@
 
 #include <stdlib.h>
 
+_Static_assert(sizeof(struct binding) + REGISTRAR_URI_MAX + SIP_CALL_ID_MAX + REGISTRAR_USER_AGENT_MAX +
+			       REGISTRAR_INSTANCE_MAX <=
+		       REGISTRAR_BINDING_SIZE,
+	       "as the header promises");
+
 static struct view store(char **at, struct view text)
 {
 	struct view stored = {*at, text.size};
