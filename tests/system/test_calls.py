@@ -100,7 +100,7 @@ def test_call_refused(world):
     alice.hang_up()
     bob.wait_event("CALL_CLOSED")
     wrong = voxlane.phone(voxlane.lan.add("mallory", "13"), "1000", password="guess")
-    wrong.wait_event("REGISTER_FAIL")
+    wrong.wait_registration("401 Unauthorized")
     records = voxlane.wait_cdrs(5)
     checks.equal([r["disposition"] for r in records], ["REJECTED", "NO_ANSWER", "BUSY", "NO_ANSWER", "CANCELLED"], "dispositions")
     voxlane.wait_quiet()

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import re
 import select
 import time
 
@@ -120,8 +121,13 @@ class Phone:
         self.poll()
         return any(event["type"] == kind for event in self.events)
 
+    def wait_registration(self, status, timeout_s=10):
+        """The first answer to REGISTER often comes before anybody listens to events, so its line in the log counts."""
+        wait_for(f"registration with {status} at phone {self.name}",
+                 lambda: re.search(rf"{self.user}@\S+: .*\b{status}\b", self.process.output()), timeout_s)
+
     def wait_registered(self, timeout_s=10):
-        self.wait_event("REGISTER_OK", timeout_s)
+        self.wait_registration("200 OK", timeout_s)
 
     def dial(self, target):
         """A number of the server's, or a whole SIP URI."""
@@ -141,6 +147,7 @@ class Phone:
 
     def hang_up(self):
         self.command("hangup")
+        self.wait_event("CALL_CLOSED", 5)
 
     def recording(self):
         """What it heard in its last call. Complete once the call is over."""

@@ -174,7 +174,8 @@ class World:
         """The ends of all logs, for a test that failed."""
         text = []
         for process in self.processes:
-            tail = process.output().splitlines()[-lines:]
+            output = process.output().split("- Statistics Screen -")[0]  # SIPp's second half says nothing
+            tail = [line for line in output.splitlines() if line.strip()][-lines:]
             state = "running" if process.is_running() else f"ended with {process.popen.returncode}"
             text += [f"  --- {process.name} ({state})"] + ["  " + line for line in tail]
         return "\n".join(text)
