@@ -10,12 +10,24 @@ struct event {
 	char text[];
 };
 
+void events_free(void)
+{
+	struct list *link;
+
+	while ((link = list_first(&host.events))) {
+		list_del(link);
+		free(LIST_ENTRY(link, struct event, link));
+	}
+}
+
 void scenario_event(const char *format, ...)
 {
 	char buffer[1024];
 	struct event *event;
+	bool was_in_system = host.is_in_system;
 	va_list args;
 
+	host.is_in_system = false;
 	va_start(args, format);
 	vsnprintf(buffer, sizeof(buffer), format, args);
 	va_end(args);
@@ -27,6 +39,7 @@ void scenario_event(const char *format, ...)
 	memcpy(event->text, buffer, strlen(buffer) + 1);
 	list_init(&event->link);
 	list_add(&host.events, &event->link);
+	host.is_in_system = was_in_system;
 }
 
 struct window {
@@ -65,7 +78,7 @@ static struct list *wait_for(struct list *list, const struct window *window)
 	while (list_is_empty(list) && loop_now_ms(host.loop) < window->to_ms) {
 		uint64_t step_ms = MIN(loop_sim_next_ms(host.loop), window->to_ms - loop_now_ms(host.loop));
 
-		loop_sim_advance(host.loop, MAX(step_ms, 1));
+		let_pass(MAX(step_ms, 1));
 		settle();
 	}
 	return list_first(list);
@@ -153,10 +166,10 @@ static void expect_event(struct view rest)
 
 	if (!event)
 		scenario_fail("no such event came");
-	list_del(link);
 	check_time(&window, event->at_ms, "the system");
 	if (!matches(rest, view_of(event->text)))
 		scenario_fail("the event was \"%s\"", event->text);
+	list_del(link);
 	free(event);
 }
 
@@ -221,7 +234,6 @@ void step_expect(struct view rest)
 	if (!link)
 		scenario_fail("%s got nothing", phone->name);
 	received = LIST_ENTRY(link, struct received, link);
-	list_del(link);
 	phone->current = NULL;
 	LIST_FOREACH (it, &phone->calls)
 		if (view_is(received->message->call_id, LIST_ENTRY(it, struct call, link)->call_id))
@@ -232,6 +244,7 @@ void step_expect(struct view rest)
 		scenario_fail("the call's name is too long");
 	check_time(&window, received->at_ms, phone->name);
 	check_message(phone, received->message, what, pattern);
+	list_del(link);
 	sip_message_free(received->message);
 	free(received);
 }

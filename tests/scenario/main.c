@@ -15,6 +15,8 @@ void scenario_fail(const char *format, ...)
 {
 	va_list args;
 
+	if (host.can_resume && !host.is_in_loop)
+		longjmp(host.resume, 1);
 	fflush(stdout);
 	fprintf(stderr, "%s", host.is_verbose ? "" : trace_buffer);
 	if (host.step)
@@ -80,8 +82,8 @@ void scenario_system_new(struct view name)
 	scenario_fail("there is no system \"%.*s\"", VIEW_ARG(name));
 }
 
-/* Everything that is sent to no transport: to the phone that listens there, or to nobody. */
-static void on_packet(void *arg, const struct transport_flow *flow, struct view bytes)
+/* To the phone that listens there, or to nobody. */
+static void deliver(const struct transport_flow *flow, struct view bytes)
 {
 	LIST_FOREACH (link, &host.phones) {
 		struct phone *phone = LIST_ENTRY(link, struct phone, link);
@@ -94,7 +96,24 @@ static void on_packet(void *arg, const struct transport_flow *flow, struct view 
 	scenario_trace("(to nobody) %.*s", (int)view_find(bytes, '\r'), bytes.at);
 }
 
-static void host_init(void)
+/* Everything that is sent to no transport. */
+static void on_packet(void *arg, const struct transport_flow *flow, struct view bytes)
+{
+	bool was_in_system = host.is_in_system;
+
+	host.is_in_system = false;
+	deliver(flow, bytes);
+	host.is_in_system = was_in_system;
+}
+
+void let_pass(uint64_t ms)
+{
+	host.is_in_system = host.is_in_loop = true;
+	loop_sim_advance(host.loop, ms);
+	host.is_in_system = host.is_in_loop = false;
+}
+
+void host_init(const char *path)
 {
 	list_init(&host.phones);
 	list_init(&host.events);
@@ -104,9 +123,17 @@ static void host_init(void)
 	    sim_network_new(host.loop, on_packet, NULL, &host.network) < 0)
 		scenario_fail("out of memory");
 	variable_set(VIEW("server"), VIEW("192.0.2.1"));
+	script_read(&host.script, path);
 }
 
-static void host_fini(void)
+/* Calls that are up would last for ever: nobody answers any more, so they are given as long as a timer may take. */
+void host_let_end(void)
+{
+	sim_network_clear_rules(host.network);
+	loop_sim_advance(host.loop, 200000);
+}
+
+void host_fini(void)
 {
 	struct list *link;
 
@@ -114,6 +141,7 @@ static void host_fini(void)
 		host.kind->destroy(host.system);
 	while ((link = list_first(&host.phones)))
 		phone_free(LIST_ENTRY(link, struct phone, link));
+	events_free();
 	sim_network_free(host.network);
 	loop_free(host.loop);
 	auth_free(host.auth);
@@ -123,18 +151,16 @@ static void host_fini(void)
 
 int main(int argument_count, char **arguments)
 {
-	int first = 1;
+	bool without_memory = argument_count == 3 && strcmp(arguments[1], "--without-memory") == 0;
 
-	if (argument_count > 1 && strcmp(arguments[1], "-v") == 0) {
-		host.is_verbose = true;
-		first = 2;
-	}
-	if (argument_count != first + 1) {
-		fprintf(stderr, "usage: scenario [-v] FILE\n");
+	host.is_verbose = argument_count == 3 && strcmp(arguments[1], "-v") == 0;
+	if (argument_count != 2 + (host.is_verbose || without_memory)) {
+		fprintf(stderr, "usage: scenario [-v | --without-memory] FILE\n");
 		return 2;
 	}
-	host_init();
-	script_read(&host.script, arguments[first]);
+	if (without_memory)
+		return scenario_without_memory(arguments[2]);
+	host_init(arguments[argument_count - 1]);
 	scenario_run();
 	printf("ok: %zu steps, %llu ms\n", host.script.count, (unsigned long long)loop_now_ms(host.loop));
 	host_fini();

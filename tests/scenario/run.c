@@ -7,7 +7,7 @@
 void settle(void)
 {
 	for (int i = 0; i < 8; i++)
-		loop_sim_advance(host.loop, 0);
+		let_pass(0);
 }
 
 struct phone *phone_named(struct view name)
@@ -193,7 +193,7 @@ static void step_again(struct view rest)
 
 static void step_advance(struct view rest)
 {
-	loop_sim_advance(host.loop, parse_ms(rest));
+	let_pass(parse_ms(rest));
 	settle();
 }
 
@@ -250,6 +250,7 @@ static void step_heal(struct view rest)
 
 static void step_do(struct view rest)
 {
+	bool is_known;
 	char buffer[2048];
 	struct text out;
 
@@ -258,7 +259,10 @@ static void step_do(struct view rest)
 	text_init(&out, buffer, sizeof(buffer));
 	expand(&out, rest);
 	scenario_trace("* %s", buffer);
-	if (!host.kind->command(host.system, text_view(&out)))
+	host.is_in_system = true;
+	is_known = host.kind->command(host.system, text_view(&out));
+	host.is_in_system = false;
+	if (!is_known)
 		scenario_fail("the system %s does not understand that", host.kind->name);
 	settle();
 }

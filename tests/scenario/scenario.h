@@ -14,6 +14,8 @@
 #include "controlplane/transport/sim.h"
 #include "lib/sip/sip.h"
 
+#include <setjmp.h>
+
 /* ---- script.c ---- */
 struct step {
 	unsigned line;
@@ -58,8 +60,21 @@ struct host {
 	const struct scenario_system *kind;
 	void *system;
 	struct auth *auth; /* answers challenges for the phones; made when first needed */
+	bool is_in_system; /* what allocates now is the system, not a phone: memory.c may let it fail */
+	bool is_in_loop;
+	bool can_resume; /* a failure goes to `resume` instead of ending the process */
+	jmp_buf resume;
 };
 extern struct host host;
+void host_init(const char *path);
+void host_fini(void);
+/* After a failure: lets everything that is going on come to its end. */
+void host_let_end(void);
+/* The loop, with the system's allocations exposed. */
+void let_pass(uint64_t ms);
+
+/* ---- memory.c: runs the file once for each allocation that can fail; 0 or 1 ---- */
+int scenario_without_memory(const char *path);
 
 void scenario_fail(const char *format, ...) PRINTF(1, 2) __attribute__((noreturn));
 /* One line of the message ladder that a failure prints. */
@@ -144,5 +159,6 @@ void settle(void);
 struct phone *phone_named(struct view name); /* fails when there is none */
 void step_expect(struct view rest);
 void expect_nothing_anywhere(void);
+void events_free(void);
 
 #endif

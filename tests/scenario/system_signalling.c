@@ -207,6 +207,7 @@ static void engine(struct system *system, struct view rest)
 {
 	bool is_running = system->engine.is_running;
 
+	host.is_in_system = false; /* the engine is not */
 	if (view_is(rest, "dies") && is_running)
 		fake_dataplane_kill(&system->engine);
 	else if (view_is(rest, "lives") && !is_running)
