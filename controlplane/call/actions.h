@@ -4,7 +4,7 @@
 
 #include "controlplane/call/private.h"
 
-fsm_action invite_callees, answer_echo, pass_ringing, connect_callee;
+fsm_action invite_callees, answer_echo, pass_ringing, connect_callee, pass_confirmed;
 fsm_action pass_modify, pass_modified, pass_not_modified;
 fsm_action note_failures, note_no_answer, note_silence;
 fsm_action clear, finish;

@@ -125,11 +125,12 @@ void invite_callees(void *owner, const void *data)
 
 		if (leg->side != CDR_SIDE_CALLEE)
 			continue;
-		if (session_open(leg) != 0 || session_pass(call->caller, leg, input->message, false) != 0) {
+		if (session_open(leg) != 0 ||
+		    (!call->is_offerless && session_pass(call->caller, leg, input->message, false) != 0)) {
 			leg_feed(leg, LEG_CALL_END, NULL);
 			continue;
 		}
-		invite = (struct leg_input){.body = description(leg)};
+		invite = (struct leg_input){.body = call->is_offerless ? VIEW_EMPTY : description(leg)};
 		leg_feed(leg, LEG_CALL_INVITE, &invite);
 		invited++;
 	}
@@ -171,7 +172,8 @@ void pass_ringing(void *owner, const void *data)
 	struct call *call = owner;
 	const struct call_input *input = data;
 	struct leg_input ring = {.status = input->status};
-	bool is_heard = !call->callee || call->callee == input->leg;
+	/* To an INVITE without an offer nothing but the 2xx brings one. */
+	bool is_heard = !call->is_offerless && (!call->callee || call->callee == input->leg);
 
 	if (is_heard && session_is_in(input->message) &&
 	    session_pass(input->leg, call->caller, input->message, true) == 0) {
@@ -193,7 +195,7 @@ void connect_callee(void *owner, const void *data)
 
 	/* An answer that came early need not come again (RFC 3261 13.2.1). */
 	if (session_is_in(input->message))
-		error = session_pass(input->leg, call->caller, input->message, true);
+		error = session_pass(input->leg, call->caller, input->message, !call->is_offerless);
 	else if (call->callee != input->leg)
 		error = ERR_UNSUPPORTED;
 	call->callee = input->leg;
@@ -213,6 +215,26 @@ void connect_callee(void *owner, const void *data)
 	session_join(call->caller, input->leg);
 	answer = (struct leg_input){.body = description(call->caller)};
 	leg_feed(call->caller, LEG_CALL_ANSWER, &answer);
+}
+
+/* The caller's ACK. When the offer was the callee's, it has the answer that the callee's ACK waits for. */
+void pass_confirmed(void *owner, const void *data)
+{
+	struct call *call = owner;
+	const struct call_input *input = data;
+	struct leg *callee = call->callee;
+	struct leg_input confirm;
+
+	if (!callee || leg_state(callee) != LEG_ACCEPTED)
+		return;
+	if (!session_is_in(input->message) || session_pass(call->caller, callee, input->message, true) != 0) {
+		refuse_call(call, CDR_SIDE_CALLER, 488, "bad_answer");
+		return;
+	}
+	session_commit(call->caller);
+	session_commit(callee);
+	confirm = (struct leg_input){.message = input->message, .body = description(callee)};
+	leg_feed(callee, LEG_CALL_CONFIRM, &confirm);
 }
 
 /* ---- changing ---- */

@@ -24,6 +24,7 @@ static const struct fsm_cell cells[CALL_STATE_COUNT][CALL_EVENT_COUNT] =
 				[CALL_NOT_MODIFIED] = FSM_NEVER,
 				[CALL_SILENT] = FSM_IGNORE,
 				[CALL_EMPTY] = FSM_NEVER,
+				[CALL_CONFIRMED] = FSM_NEVER,
 			},
 		[CALL_OFFERING] =
 			{
@@ -41,6 +42,7 @@ static const struct fsm_cell cells[CALL_STATE_COUNT][CALL_EVENT_COUNT] =
 				[CALL_MODIFIED] = FSM_NEVER,
 				[CALL_NOT_MODIFIED] = FSM_NEVER,
 				[CALL_EMPTY] = FSM_NEVER,
+				[CALL_CONFIRMED] = FSM_NEVER,
 			},
 		[CALL_UP] =
 			{
@@ -58,6 +60,7 @@ static const struct fsm_cell cells[CALL_STATE_COUNT][CALL_EVENT_COUNT] =
 				[CALL_ROUTED] = FSM_NEVER,
 				[CALL_ECHO] = FSM_NEVER,
 				[CALL_EMPTY] = FSM_NEVER,
+				[CALL_CONFIRMED] = FSM_RULE(CALL_UP, FSM_DO(pass_confirmed)),
 			},
 		[CALL_CLEARING] =
 			{
@@ -75,6 +78,7 @@ static const struct fsm_cell cells[CALL_STATE_COUNT][CALL_EVENT_COUNT] =
 				[CALL_NOT_MODIFIED] = FSM_IGNORE,
 				[CALL_SILENT] = FSM_IGNORE,
 				[CALL_HANG_UP] = FSM_IGNORE,
+				[CALL_CONFIRMED] = FSM_IGNORE,
 			},
 		[CALL_OVER] =
 			{
@@ -92,6 +96,7 @@ static const struct fsm_cell cells[CALL_STATE_COUNT][CALL_EVENT_COUNT] =
 				[CALL_SILENT] = FSM_IGNORE,
 				[CALL_HANG_UP] = FSM_IGNORE,
 				[CALL_EMPTY] = FSM_IGNORE,
+				[CALL_CONFIRMED] = FSM_IGNORE,
 			},
 };
 

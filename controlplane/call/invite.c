@@ -17,13 +17,30 @@ static void write_retry_after(struct sip_writer *out, void *arg)
 	sip_write_header(out, SIP_HEADER_RETRY_AFTER, "5");
 }
 
+/* What a caller may require. */
+static bool is_supported(struct view extension)
+{
+	return view_is_nocase(extension, "100rel") || view_is_nocase(extension, "timer");
+}
+
 static void write_unsupported(struct sip_writer *out, void *arg)
 {
 	const struct sip_message *invite = arg;
 	struct view token;
 
 	SIP_HEADER_FOREACH (invite, SIP_HEADER_REQUIRE, token)
-		sip_write_header_view(out, SIP_HEADER_UNSUPPORTED, token);
+		if (!is_supported(token))
+			sip_write_header_view(out, SIP_HEADER_UNSUPPORTED, token);
+}
+
+static bool is_all_supported(const struct sip_message *invite)
+{
+	struct view token;
+
+	SIP_HEADER_FOREACH (invite, SIP_HEADER_REQUIRE, token)
+		if (!is_supported(token))
+			return false;
+	return true;
 }
 
 static void write_accept(struct sip_writer *out, void *arg)
@@ -38,7 +55,7 @@ static unsigned judge(struct call_table *table, const struct sip_message *invite
 
 	if (invite->uri.scheme != SIP_SCHEME_SIP && invite->uri.scheme != SIP_SCHEME_TEL)
 		return 416;
-	if (sip_header_is_present(invite, SIP_HEADER_REQUIRE)) {
+	if (!is_all_supported(invite)) {
 		reply->headers = write_unsupported;
 		reply->arg = (void *)(uintptr_t)invite;
 		return 420;
@@ -208,9 +225,10 @@ static unsigned open_caller(struct call *call, struct transaction *transaction)
 		call_note(call, CDR_SIDE_SYSTEM, error == ERR_NOMEM ? 500 : 400, 111, "bad_dialog");
 		return call->cause.sip;
 	}
-	if (!session_is_in(invite)) {
-		call_note(call, CDR_SIDE_SYSTEM, 488, 127, "no_offer");
-		return 488;
+	call->is_offerless = !session_is_in(invite);
+	if (!timer_on_request(leg, invite)) {
+		call_note(call, CDR_SIDE_SYSTEM, 422, 127, "session_timer_too_short");
+		return 422;
 	}
 	if (session_open(leg) != 0) {
 		call_note(call, CDR_SIDE_SYSTEM, 503, 47, "no_media");

@@ -15,12 +15,19 @@ bool leg_is_up(const struct leg *leg)
 	case LEG_ANSWERED:
 	case LEG_UP:
 	case LEG_ASKED:
+	case LEG_UPDATING:
 	case LEG_CONFIRMING:
 	case LEG_ASKING:
+	case LEG_REFRESHING:
 		return true;
 	default:
 		return false;
 	}
+}
+
+bool leg_has_answered(const struct leg *leg)
+{
+	return leg_state(leg) == LEG_ACCEPTED || leg_state(leg) >= LEG_UP;
 }
 
 void leg_feed(struct leg *leg, enum leg_event event, const struct leg_input *input)
@@ -44,7 +51,10 @@ static void on_lost(void *arg)
 		[LEG_UP] = LEG_PEER_NO_ACK,
 		[LEG_ASKED] = LEG_PEER_NO_ACK,
 		[LEG_CONFIRMING] = LEG_PEER_NO_ACK,
+		[LEG_UPDATING] = LEG_PEER_NO_ACK,
 		[LEG_ASKING] = LEG_PEER_FAILURE,
+		[LEG_REFRESHING] = LEG_PEER_FAILURE,
+		[LEG_ACCEPTED] = LEG_PEER_NO_ACK,
 		[LEG_ENDING] = LEG_PEER_BYE_DONE,
 		[LEG_GONE] = LEG_PEER_BYE_DONE,
 	};
@@ -71,6 +81,9 @@ struct leg *leg_new(struct call *call, enum cdr_side side)
 	snprintf(leg->id, sizeof(leg->id), "%s-%u", call->id, call->leg_count++);
 	fsm_init(&leg->fsm, &leg_machine, leg);
 	loop_message_init(&leg->lost, on_lost, leg);
+	list_init(&leg->relays);
+	reliable_init(leg);
+	timer_init(leg);
 	list_add(&call->legs, &leg->link);
 	return leg;
 }
@@ -84,6 +97,9 @@ static void forget(struct transaction **transaction)
 
 void leg_free(struct leg *leg)
 {
+	relay_stop(leg);
+	reliable_stop(leg);
+	timer_stop(leg);
 	forget(&leg->invite);
 	forget(&leg->modify);
 	forget(&leg->bye);
@@ -171,6 +187,13 @@ void confirm(void *owner, const void *data)
 	}
 }
 
+void forget_update(void *owner, const void *data)
+{
+	struct leg *leg = owner;
+
+	forget(&leg->modify);
+}
+
 void note_failure(void *owner, const void *data)
 {
 	struct leg *leg = owner;
@@ -185,6 +208,9 @@ void leave(void *owner, const void *data)
 	forget(&leg->invite);
 	forget(&leg->modify);
 	forget(&leg->bye);
+	relay_stop(leg);
+	reliable_stop(leg);
+	timer_stop(leg);
 	session_close(leg);
 	call_check_empty(leg->call);
 }
@@ -242,6 +268,11 @@ void tell_lost(void *owner, const void *data)
 	leave_call(owner, 408, 102, "no_ack", data);
 }
 
+void tell_confirmed(void *owner, const void *data)
+{
+	tell(owner, CALL_CONFIRMED, data);
+}
+
 void tell_modify(void *owner, const void *data)
 {
 	tell(owner, CALL_MODIFY, data);
@@ -258,4 +289,15 @@ void tell_not_modified(void *owner, const void *data)
 
 	forget(&leg->modify);
 	tell(leg, CALL_NOT_MODIFIED, data);
+}
+
+/* Only a dialog that is dead matters: what was agreed stays in force otherwise, and is tried again (RFC 4028 section 10). */
+void tell_not_refreshed(void *owner, const void *data)
+{
+	const struct leg_input *input = data;
+	struct leg *leg = owner;
+
+	forget(&leg->modify);
+	if (input->status == 408 || input->status == 481)
+		leave_call(leg, input->status, 102, "lost", data);
 }

@@ -1,6 +1,8 @@
 /* The answers of a leg: to the INVITE that made it, to re-INVITE and BYE of its peer. */
 #include "controlplane/call/leg.h"
 
+#include "lib/config/config.h"
+
 static const struct view sdp_type = {"application/sdp", 15};
 
 /* The request that waits for our answer: a re-INVITE when there is one. */
@@ -14,18 +16,19 @@ static void write_headers(struct sip_writer *out, void *arg)
 	struct leg *leg = arg;
 
 	leg_write_own_headers(out, leg);
+	timer_write_answer(out, leg);
 }
 
-static void answer(struct leg *leg, const struct leg_input *input, unsigned status)
+void leg_answer_now(struct leg *leg, struct view body)
 {
 	struct transaction *transaction = waiting(leg);
 	struct transaction_reply reply = {
-		.status = status,
+		.status = 200,
 		.to_tag = leg->dialog->local_tag,
 		.headers = write_headers,
 		.arg = leg,
-		.content_type = input->body.size > 0 ? sdp_type : VIEW_EMPTY,
-		.body = input->body,
+		.content_type = body.size > 0 ? sdp_type : VIEW_EMPTY,
+		.body = body,
 	};
 
 	if (transaction && transaction_respond(transaction, &reply) != 0)
@@ -36,12 +39,13 @@ void send_provisional(void *owner, const void *data)
 {
 	const struct leg_input *input = data;
 
-	answer(owner, input, input->status);
+	reliable_send(owner, input->status, input->body);
 }
 
 void send_success(void *owner, const void *data)
 {
-	answer(owner, data, 200);
+	if (!reliable_holds_answer(owner))
+		leg_answer_now(owner, ((const struct leg_input *)data)->body);
 }
 
 static void write_refusal(struct sip_writer *out, void *arg)
@@ -51,6 +55,9 @@ static void write_refusal(struct sip_writer *out, void *arg)
 
 	if (cause->sip == 503)
 		sip_write_header(out, SIP_HEADER_RETRY_AFTER, "5");
+	if (cause->sip == 422)
+		sip_write_header_u32(out, SIP_HEADER_MIN_SE,
+				     leg->call->table->services.conf->sip.min_session_expires_s);
 	if (leg->call->has_cause && cause->q850 > 0)
 		sip_write_header(out, SIP_HEADER_REASON, "Q.850;cause=%u;text=\"%s\"", cause->q850, cause->text);
 }

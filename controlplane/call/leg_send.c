@@ -38,6 +38,8 @@ static void end_stray(struct leg *leg, const struct transaction_event *event)
 	dialog_free(stray);
 }
 
+static void again(struct leg *leg, struct transaction *refused);
+
 static void on_invite_event(struct transaction *transaction, const struct transaction_event *event, void *arg)
 {
 	struct leg *leg = arg;
@@ -54,13 +56,20 @@ static void on_invite_event(struct transaction *transaction, const struct transa
 	} else if (is_response && event->status == 100) {
 		return;
 	} else if (is_response && event->status < 200) {
+		if (!reliable_on_provisional(leg, event->message))
+			return;
 		leg_feed(leg, LEG_PEER_PROVISIONAL, &input);
+		reliable_acknowledge(leg, event->message, event->flow);
 	} else if (is_response && event->status < 300) {
-		if (transaction == leg->invite && leg->dialog->remote_tag[0] && leg_state(leg) >= LEG_UP &&
+		if (transaction == leg->invite && leg->dialog->remote_tag[0] && leg_has_answered(leg) &&
 		    !dialog_is_of(leg->dialog, event->message))
 			end_stray(leg, event);
 		else
-			leg_feed(leg, LEG_PEER_SUCCESS, &input);
+			leg_feed(leg,
+				 leg->is_offerless && transaction == leg->invite ? LEG_PEER_OFFER : LEG_PEER_SUCCESS,
+				 &input);
+	} else if (is_response && event->status == 422 && timer_on_too_small(leg, event->message)) {
+		again(leg, transaction);
 	} else {
 		leg_feed(leg, LEG_PEER_FAILURE, &input);
 	}
@@ -82,14 +91,21 @@ void leg_write_own_headers(struct sip_writer *out, const struct leg *leg)
 {
 	dialog_write_contact(transactions(leg), &leg->dialog->flow, out);
 	sip_write_header(out, SIP_HEADER_ALLOW, CALL_ALLOW);
+	sip_write_header(out, SIP_HEADER_SUPPORTED, "timer");
 }
 
-static void invite(struct leg *leg, struct view body, struct transaction **transaction, uint32_t *cseq)
+/* INVITE, re-INVITE, or UPDATE. */
+static void ask(struct leg *leg, enum sip_method method, struct view body, struct transaction **transaction,
+		uint32_t *cseq)
 {
-	struct sip_writer *out = dialog_begin(leg->dialog, transactions(leg), SIP_METHOD_INVITE);
+	struct sip_writer *out = dialog_begin(leg->dialog, transactions(leg), method);
 
 	*cseq = leg->dialog->local_cseq;
 	leg_write_own_headers(out, leg);
+	timer_write_request(out, leg);
+	/* Without an offer in it a reliable provisional response would bring one, to be answered before anybody answers. */
+	if (transaction == &leg->invite && body.size > 0)
+		sip_write_header(out, SIP_HEADER_SUPPORTED, "100rel");
 	sip_write_header(out, SIP_HEADER_USER_AGENT, "%s", leg->call->table->services.conf->sip.user_agent);
 	if (transaction_send(transactions(leg), body.size > 0 ? sdp_type : VIEW_EMPTY, body, on_invite_event, leg,
 			     transaction) != 0) {
@@ -102,26 +118,55 @@ void send_invite(void *owner, const void *data)
 {
 	struct leg *leg = owner;
 
-	invite(leg, ((const struct leg_input *)data)->body, &leg->invite, &leg->invite_cseq);
+	struct view body = ((const struct leg_input *)data)->body;
+
+	leg->is_offerless = body.size == 0;
+	ask(leg, SIP_METHOD_INVITE, body, &leg->invite, &leg->invite_cseq);
 }
 
 void send_reinvite(void *owner, const void *data)
 {
 	struct leg *leg = owner;
 
-	invite(leg, ((const struct leg_input *)data)->body, &leg->modify, &leg->modify_cseq);
+	ask(leg, SIP_METHOD_INVITE, ((const struct leg_input *)data)->body, &leg->modify, &leg->modify_cseq);
+}
+
+/* The peer wanted a longer session timer: the same once more, with that. */
+static void again(struct leg *leg, struct transaction *refused)
+{
+	bool is_first = refused == leg->invite;
+
+	transaction_set_handler(refused, NULL, NULL);
+	ask(leg, SIP_METHOD_INVITE, is_first && leg->is_offerless ? VIEW_EMPTY : view_of(leg->description),
+	    is_first ? &leg->invite : &leg->modify, is_first ? &leg->invite_cseq : &leg->modify_cseq);
+}
+
+/* What was said last, said again; without a session description where the peer knows UPDATE (RFC 4028 7.4). */
+void send_refresh(void *owner, const void *data)
+{
+	struct leg *leg = owner;
+
+	leg->timer.is_update = leg->knows_update;
+	if (leg->knows_update)
+		ask(leg, SIP_METHOD_UPDATE, VIEW_EMPTY, &leg->modify, &leg->modify_cseq);
+	else
+		ask(leg, SIP_METHOD_INVITE, view_of(leg->description), &leg->modify, &leg->modify_cseq);
 }
 
 void send_ack(void *owner, const void *data)
 {
 	struct leg *leg = owner;
+	struct view body = ((const struct leg_input *)data)->body;
 	struct transaction **acked = leg->modify ? &leg->modify : &leg->invite;
 
 	if (!*acked)
 		return;
-	dialog_begin_ack(leg->dialog, transactions(leg), leg->modify ? leg->modify_cseq : leg->invite_cseq);
-	if (transaction_ack(*acked, VIEW_EMPTY, VIEW_EMPTY) != 0)
-		return; /* the peer repeats its 2xx, and hangs up when no ACK ever comes */
+	if (!leg->modify || !leg->timer.is_update) {
+		dialog_begin_ack(leg->dialog, transactions(leg), leg->modify ? leg->modify_cseq : leg->invite_cseq);
+		if (transaction_ack(*acked, body.size > 0 ? sdp_type : VIEW_EMPTY, body) != 0)
+			return; /* the peer repeats its 2xx, and hangs up when no ACK ever comes */
+	}
+	leg->timer.is_update = false;
 	if (leg->modify) {
 		/* The transaction goes on by itself and repeats the ACK as often as the 2xx comes. */
 		transaction_set_handler(leg->modify, NULL, NULL);

@@ -40,6 +40,10 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_CALL_ANSWER] = FSM_NEVER,
 				[LEG_CALL_REFUSE] = FSM_NEVER,
 				[LEG_CALL_MODIFY] = FSM_NEVER,
+				[LEG_PEER_OFFER] = FSM_NEVER,
+				[LEG_PEER_UPDATE] = FSM_NEVER,
+				[LEG_CALL_CONFIRM] = FSM_NEVER,
+				[LEG_CALL_REFRESH] = FSM_IGNORE,
 			},
 		[LEG_OFFERED] =
 			{
@@ -58,11 +62,15 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_BYE_DONE] = FSM_NEVER,
 				[LEG_CALL_REFUSE] = FSM_NEVER,
 				[LEG_CALL_MODIFY] = FSM_NEVER,
+				[LEG_PEER_OFFER] = FSM_NEVER,
+				[LEG_PEER_UPDATE] = FSM_RULE(LEG_OFFERED, FSM_DO(refuse_retry)),
+				[LEG_CALL_CONFIRM] = FSM_NEVER,
+				[LEG_CALL_REFRESH] = FSM_IGNORE,
 			},
 		[LEG_ANSWERED] =
 			{
 				NEVER_OUT,
-				[LEG_PEER_ACK] = FSM_RULE(LEG_UP, FSM_DO(confirm)),
+				[LEG_PEER_ACK] = FSM_RULE(LEG_UP, FSM_DO(confirm), FSM_DO(tell_confirmed)),
 				[LEG_PEER_NO_ACK] = FSM_RULE(LEG_ENDING, FSM_DO(send_bye), FSM_DO(tell_lost)),
 				[LEG_PEER_BYE] = FSM_RULE(LEG_GONE, FSM_DO(confirm), FSM_DO(answer_bye), FSM_DO(leave),
 							  FSM_DO(tell_hung_up)),
@@ -75,6 +83,10 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_CALL_REFUSE] = FSM_NEVER,
 				[LEG_PEER_INVITE] = FSM_NEVER,
 				[LEG_PEER_BYE_DONE] = FSM_NEVER,
+				[LEG_PEER_OFFER] = FSM_NEVER,
+				[LEG_PEER_UPDATE] = FSM_RULE(LEG_ANSWERED, FSM_DO(refuse_retry)),
+				[LEG_CALL_CONFIRM] = FSM_NEVER,
+				[LEG_CALL_REFRESH] = FSM_IGNORE,
 			},
 		[LEG_PARTING] =
 			{
@@ -91,31 +103,58 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_CALL_MODIFY] = FSM_NEVER,
 				[LEG_PEER_INVITE] = FSM_NEVER,
 				[LEG_PEER_BYE_DONE] = FSM_NEVER,
+				[LEG_PEER_OFFER] = FSM_NEVER,
+				[LEG_PEER_UPDATE] = FSM_RULE(LEG_PARTING, FSM_DO(refuse_retry)),
+				[LEG_CALL_CONFIRM] = FSM_NEVER,
+				[LEG_CALL_REFRESH] = FSM_IGNORE,
 			},
 		[LEG_CALLING] =
 			{
 				NEVER_IN,
 				[LEG_PEER_PROVISIONAL] = FSM_RULE(LEG_RINGING, FSM_DO(adopt), FSM_DO(tell_ringing)),
-				[LEG_PEER_SUCCESS] =
-					FSM_RULE(LEG_UP, FSM_DO(adopt), FSM_DO(send_ack), FSM_DO(tell_answered)),
+				[LEG_PEER_SUCCESS] = FSM_RULE(LEG_UP, FSM_DO(adopt), FSM_DO(send_ack),
+							      FSM_DO(start_timer), FSM_DO(tell_answered)),
 				[LEG_PEER_FAILURE] =
 					FSM_RULE(LEG_GONE, FSM_DO(note_failure), FSM_DO(leave), FSM_DO(tell_failed)),
 				[LEG_CALL_END] = FSM_RULE(LEG_CANCELLING, FSM_DO(send_cancel)),
 				[LEG_PEER_BYE] = FSM_NEVER,
 				[LEG_PEER_REINVITE] = FSM_NEVER,
+				[LEG_PEER_OFFER] = FSM_RULE(LEG_ACCEPTED, FSM_DO(adopt), FSM_DO(tell_answered)),
+				[LEG_PEER_UPDATE] = FSM_RULE(LEG_CALLING, FSM_DO(refuse_retry)),
+				[LEG_CALL_CONFIRM] = FSM_NEVER,
+				[LEG_CALL_REFRESH] = FSM_IGNORE,
 			},
 		[LEG_RINGING] =
 			{
 				NEVER_IN,
 				[LEG_PEER_PROVISIONAL] = FSM_RULE(LEG_RINGING, FSM_DO(adopt), FSM_DO(tell_ringing)),
-				[LEG_PEER_SUCCESS] =
-					FSM_RULE(LEG_UP, FSM_DO(adopt), FSM_DO(send_ack), FSM_DO(tell_answered)),
+				[LEG_PEER_SUCCESS] = FSM_RULE(LEG_UP, FSM_DO(adopt), FSM_DO(send_ack),
+							      FSM_DO(start_timer), FSM_DO(tell_answered)),
 				[LEG_PEER_FAILURE] =
 					FSM_RULE(LEG_GONE, FSM_DO(note_failure), FSM_DO(leave), FSM_DO(tell_failed)),
 				[LEG_CALL_END] = FSM_RULE(LEG_CANCELLING, FSM_DO(send_cancel)),
 				/* A callee does not end an early dialog with BYE (15); it will have to answer the INVITE. */
 				[LEG_PEER_BYE] = FSM_RULE(LEG_RINGING, FSM_DO(answer_bye)),
 				[LEG_PEER_REINVITE] = FSM_RULE(LEG_RINGING, FSM_DO(refuse_pending)),
+				[LEG_PEER_OFFER] = FSM_RULE(LEG_ACCEPTED, FSM_DO(adopt), FSM_DO(tell_answered)),
+				[LEG_PEER_UPDATE] = FSM_RULE(LEG_RINGING, FSM_DO(refuse_retry)),
+				[LEG_CALL_CONFIRM] = FSM_NEVER,
+				[LEG_CALL_REFRESH] = FSM_IGNORE,
+			},
+		[LEG_ACCEPTED] =
+			{
+				NEVER_IN,
+				[LEG_CALL_CONFIRM] = FSM_RULE(LEG_UP, FSM_DO(send_ack), FSM_DO(start_timer)),
+				[LEG_CALL_END] = FSM_RULE(LEG_ENDING, FSM_DO(send_ack), FSM_DO(send_bye)),
+				[LEG_PEER_BYE] =
+					FSM_RULE(LEG_GONE, FSM_DO(answer_bye), FSM_DO(leave), FSM_DO(tell_hung_up)),
+				[LEG_PEER_REINVITE] = FSM_RULE(LEG_ACCEPTED, FSM_DO(refuse_pending)),
+				[LEG_PEER_UPDATE] = FSM_RULE(LEG_ACCEPTED, FSM_DO(refuse_pending)),
+				[LEG_PEER_PROVISIONAL] = FSM_IGNORE,
+				[LEG_PEER_SUCCESS] = FSM_IGNORE,
+				[LEG_PEER_OFFER] = FSM_IGNORE,
+				[LEG_PEER_FAILURE] = FSM_IGNORE,
+				[LEG_CALL_REFRESH] = FSM_IGNORE,
 			},
 		[LEG_CANCELLING] =
 			{
@@ -127,6 +166,11 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_CALL_END] = FSM_IGNORE,
 				[LEG_PEER_BYE] = FSM_RULE(LEG_CANCELLING, FSM_DO(answer_bye)),
 				[LEG_PEER_REINVITE] = FSM_RULE(LEG_CANCELLING, FSM_DO(refuse_pending)),
+				[LEG_PEER_OFFER] =
+					FSM_RULE(LEG_ENDING, FSM_DO(adopt), FSM_DO(send_ack), FSM_DO(send_bye)),
+				[LEG_PEER_UPDATE] = FSM_RULE(LEG_CANCELLING, FSM_DO(refuse_retry)),
+				[LEG_CALL_CONFIRM] = FSM_NEVER,
+				[LEG_CALL_REFRESH] = FSM_IGNORE,
 			},
 		[LEG_UP] =
 			{
@@ -147,6 +191,10 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_INVITE] = FSM_NEVER,
 				[LEG_CALL_INVITE] = FSM_NEVER,
 				[LEG_PEER_BYE_DONE] = FSM_NEVER,
+				[LEG_PEER_OFFER] = FSM_IGNORE,
+				[LEG_PEER_UPDATE] = FSM_RULE(LEG_UPDATING, FSM_DO(keep_reinvite), FSM_DO(tell_modify)),
+				[LEG_CALL_CONFIRM] = FSM_NEVER,
+				[LEG_CALL_REFRESH] = FSM_RULE(LEG_REFRESHING, FSM_DO(send_refresh)),
 			},
 		[LEG_ASKED] =
 			{
@@ -163,6 +211,34 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_ACK] = FSM_IGNORE,
 				[LEG_PEER_NO_ACK] = FSM_IGNORE,
 				[LEG_CALL_MODIFY] = FSM_NEVER,
+				[LEG_CALL_RING] = FSM_NEVER,
+				[LEG_PEER_INVITE] = FSM_NEVER,
+				[LEG_CALL_INVITE] = FSM_NEVER,
+				[LEG_PEER_BYE_DONE] = FSM_NEVER,
+				[LEG_PEER_OFFER] = FSM_IGNORE,
+				[LEG_PEER_UPDATE] = FSM_RULE(LEG_ASKED, FSM_DO(refuse_retry)),
+				[LEG_CALL_CONFIRM] = FSM_NEVER,
+				[LEG_CALL_REFRESH] = FSM_IGNORE,
+			},
+		[LEG_UPDATING] =
+			{
+				[LEG_CALL_ANSWER] = FSM_RULE(LEG_UP, FSM_DO(send_success), FSM_DO(forget_update)),
+				[LEG_CALL_REFUSE] = FSM_RULE(LEG_UP, FSM_DO(send_failure)),
+				[LEG_PEER_BYE] = FSM_RULE(LEG_GONE, FSM_DO(answer_bye), FSM_DO(send_terminated),
+							  FSM_DO(leave), FSM_DO(tell_hung_up)),
+				[LEG_CALL_END] = FSM_RULE(LEG_ENDING, FSM_DO(send_terminated), FSM_DO(send_bye)),
+				[LEG_PEER_REINVITE] = FSM_RULE(LEG_UPDATING, FSM_DO(refuse_retry)),
+				[LEG_PEER_UPDATE] = FSM_RULE(LEG_UPDATING, FSM_DO(refuse_retry)),
+				[LEG_PEER_PROVISIONAL] = FSM_IGNORE,
+				[LEG_PEER_SUCCESS] = FSM_IGNORE,
+				[LEG_PEER_OFFER] = FSM_IGNORE,
+				[LEG_PEER_FAILURE] = FSM_IGNORE,
+				[LEG_PEER_ACK] = FSM_IGNORE,
+				[LEG_PEER_NO_ACK] = FSM_IGNORE,
+				[LEG_CALL_REFRESH] = FSM_IGNORE,
+				[LEG_PEER_CANCEL] = FSM_NEVER,
+				[LEG_CALL_MODIFY] = FSM_NEVER,
+				[LEG_CALL_CONFIRM] = FSM_NEVER,
 				[LEG_CALL_RING] = FSM_NEVER,
 				[LEG_PEER_INVITE] = FSM_NEVER,
 				[LEG_CALL_INVITE] = FSM_NEVER,
@@ -187,11 +263,15 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_INVITE] = FSM_NEVER,
 				[LEG_CALL_INVITE] = FSM_NEVER,
 				[LEG_PEER_BYE_DONE] = FSM_NEVER,
+				[LEG_PEER_OFFER] = FSM_IGNORE,
+				[LEG_PEER_UPDATE] = FSM_RULE(LEG_CONFIRMING, FSM_DO(refuse_retry)),
+				[LEG_CALL_CONFIRM] = FSM_NEVER,
+				[LEG_CALL_REFRESH] = FSM_IGNORE,
 			},
 		[LEG_ASKING] =
 			{
-				[LEG_PEER_SUCCESS] =
-					FSM_RULE(LEG_UP, FSM_DO(retarget), FSM_DO(send_ack), FSM_DO(tell_modified)),
+				[LEG_PEER_SUCCESS] = FSM_RULE(LEG_UP, FSM_DO(retarget), FSM_DO(send_ack),
+							      FSM_DO(start_timer), FSM_DO(tell_modified)),
 				[LEG_PEER_FAILURE] = FSM_RULE(LEG_UP, FSM_DO(tell_not_modified)),
 				[LEG_PEER_REINVITE] = FSM_RULE(LEG_ASKING, FSM_DO(refuse_pending)),
 				[LEG_PEER_BYE] =
@@ -204,6 +284,35 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_CALL_REFUSE] = FSM_IGNORE,
 				[LEG_CALL_ANSWER] = FSM_IGNORE,
 				[LEG_CALL_MODIFY] = FSM_NEVER,
+				[LEG_CALL_RING] = FSM_NEVER,
+				[LEG_PEER_INVITE] = FSM_NEVER,
+				[LEG_CALL_INVITE] = FSM_NEVER,
+				[LEG_PEER_BYE_DONE] = FSM_NEVER,
+				[LEG_PEER_OFFER] = FSM_IGNORE,
+				[LEG_PEER_UPDATE] = FSM_RULE(LEG_ASKING, FSM_DO(refuse_pending)),
+				[LEG_CALL_CONFIRM] = FSM_NEVER,
+				[LEG_CALL_REFRESH] = FSM_IGNORE,
+			},
+		[LEG_REFRESHING] =
+			{
+				[LEG_PEER_SUCCESS] =
+					FSM_RULE(LEG_UP, FSM_DO(retarget), FSM_DO(send_ack), FSM_DO(start_timer)),
+				[LEG_PEER_FAILURE] = FSM_RULE(LEG_UP, FSM_DO(tell_not_refreshed)),
+				[LEG_PEER_REINVITE] = FSM_RULE(LEG_REFRESHING, FSM_DO(refuse_pending)),
+				[LEG_PEER_UPDATE] = FSM_RULE(LEG_REFRESHING, FSM_DO(refuse_pending)),
+				[LEG_PEER_BYE] =
+					FSM_RULE(LEG_GONE, FSM_DO(answer_bye), FSM_DO(leave), FSM_DO(tell_hung_up)),
+				[LEG_CALL_END] = FSM_RULE(LEG_ENDING, FSM_DO(send_bye)),
+				[LEG_PEER_PROVISIONAL] = FSM_IGNORE,
+				[LEG_PEER_OFFER] = FSM_IGNORE,
+				[LEG_PEER_ACK] = FSM_IGNORE,
+				[LEG_PEER_NO_ACK] = FSM_IGNORE,
+				[LEG_PEER_CANCEL] = FSM_IGNORE,
+				[LEG_CALL_REFUSE] = FSM_IGNORE,
+				[LEG_CALL_ANSWER] = FSM_IGNORE,
+				[LEG_CALL_REFRESH] = FSM_IGNORE,
+				[LEG_CALL_MODIFY] = FSM_NEVER,
+				[LEG_CALL_CONFIRM] = FSM_NEVER,
 				[LEG_CALL_RING] = FSM_NEVER,
 				[LEG_PEER_INVITE] = FSM_NEVER,
 				[LEG_CALL_INVITE] = FSM_NEVER,
@@ -227,6 +336,10 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_CALL_RING] = FSM_NEVER,
 				[LEG_PEER_INVITE] = FSM_NEVER,
 				[LEG_CALL_INVITE] = FSM_NEVER,
+				[LEG_PEER_OFFER] = FSM_IGNORE,
+				[LEG_PEER_UPDATE] = FSM_RULE(LEG_ENDING, FSM_DO(refuse_gone)),
+				[LEG_CALL_CONFIRM] = FSM_IGNORE,
+				[LEG_CALL_REFRESH] = FSM_IGNORE,
 			},
 		[LEG_GONE] =
 			{
@@ -247,6 +360,10 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_CALL_REFUSE] = FSM_IGNORE,
 				[LEG_CALL_MODIFY] = FSM_IGNORE,
 				[LEG_CALL_INVITE] = FSM_NEVER,
+				[LEG_PEER_OFFER] = FSM_IGNORE,
+				[LEG_PEER_UPDATE] = FSM_RULE(LEG_GONE, FSM_DO(refuse_gone)),
+				[LEG_CALL_CONFIRM] = FSM_IGNORE,
+				[LEG_CALL_REFRESH] = FSM_IGNORE,
 			},
 };
 

@@ -20,29 +20,36 @@
 	X(LEG_PARTING, "parting")       /* in: to be ended as soon as that ACK comes (RFC 3261 15) */                  \
 	X(LEG_CALLING, "calling")       /* out: the INVITE is on its way */                                            \
 	X(LEG_RINGING, "ringing")       /* out: the peer works on it */                                                \
+	X(LEG_ACCEPTED, "accepted")     /* out: 2xx with the offer that we asked for; the ACK waits for the answer */  \
 	X(LEG_CANCELLING, "cancelling") /* out: given up; the final response is still to come */                       \
 	X(LEG_UP, "up")                                                                                                \
 	X(LEG_ASKED, "asked")           /* up; the peer's re-INVITE waits for the other party's answer */              \
+	X(LEG_UPDATING, "updating")     /* up; the peer's UPDATE waits for the other party's answer */                 \
 	X(LEG_CONFIRMING, "confirming") /* up; 2xx to the peer's re-INVITE sent, no ACK yet */                         \
 	X(LEG_ASKING, "asking")         /* up; our re-INVITE waits for the peer's answer */                            \
+	X(LEG_REFRESHING, "refreshing") /* up; our re-INVITE that changes nothing waits for its answer (RFC 4028) */   \
 	X(LEG_ENDING, "ending")         /* BYE sent */                                                                 \
 	X(LEG_GONE, "gone")
 #define LEG_EVENT_LIST(X)                                                                                              \
 	X(LEG_PEER_INVITE, "peer_invite")                                                                              \
 	X(LEG_PEER_PROVISIONAL, "peer_provisional") /* 101 to 199 */                                                   \
 	X(LEG_PEER_SUCCESS, "peer_success")                                                                            \
+	X(LEG_PEER_OFFER, "peer_offer")     /* 2xx to an INVITE without an offer: it has the offer */                  \
 	X(LEG_PEER_FAILURE, "peer_failure") /* 3xx to 6xx, no answer, not to be reached */                             \
 	X(LEG_PEER_CANCEL, "peer_cancel")                                                                              \
 	X(LEG_PEER_ACK, "peer_ack")                                                                                    \
 	X(LEG_PEER_NO_ACK, "peer_no_ack")                                                                              \
 	X(LEG_PEER_REINVITE, "peer_reinvite")                                                                          \
+	X(LEG_PEER_UPDATE, "peer_update") /* with an offer, the leg being up */                                        \
 	X(LEG_PEER_BYE, "peer_bye")                                                                                    \
 	X(LEG_PEER_BYE_DONE, "peer_bye_done") /* our BYE was answered, or never will be */                             \
 	X(LEG_CALL_INVITE, "call_invite")                                                                              \
 	X(LEG_CALL_RING, "call_ring")                                                                                  \
 	X(LEG_CALL_ANSWER, "call_answer")                                                                              \
-	X(LEG_CALL_REFUSE, "call_refuse") /* the peer's re-INVITE is refused, the leg stays up */                      \
+	X(LEG_CALL_REFUSE, "call_refuse")   /* the peer's re-INVITE is refused, the leg stays up */                    \
+	X(LEG_CALL_CONFIRM, "call_confirm") /* the answer for the ACK of an accepted leg */                            \
 	X(LEG_CALL_MODIFY, "call_modify")                                                                              \
+	X(LEG_CALL_REFRESH, "call_refresh") /* the session timer wants a refresh */                                    \
 	X(LEG_CALL_END, "call_end")
 #define CALL_ENUM(name, text) name,
 enum leg_state { LEG_STATE_LIST(CALL_ENUM) LEG_STATE_COUNT };
@@ -65,6 +72,29 @@ struct leg_media {
 	bool is_sending, is_receiving;
 };
 
+/* Provisional responses that are made sure of (RFC 3262, leg_reliable.c). */
+struct leg_reliable {
+	struct loop_timer timer; /* until the PRACK for ours comes */
+	uint32_t rseq;           /* of our last one; 0: none yet */
+	uint32_t interval_ms;    /* of its next repetition; 0: none waits */
+	uint32_t waited_ms;
+	unsigned status;      /* of it */
+	unsigned next_status; /* one more that came meanwhile; 0: none */
+	bool is_answer_held;  /* the 2xx waits for the PRACK too */
+	uint32_t peer_rseq;   /* of the peer's last one; 0: none yet */
+};
+
+/* The session timer (RFC 4028, leg_timer.c). */
+struct leg_timer {
+	struct loop_timer timer;
+	uint32_t interval_s;                        /* agreed; 0: none */
+	uint32_t asked_s;                           /* by the peer's request; 0: it did not ask */
+	uint32_t offered_s;                         /* by us, more after a 422; 0: the configured one */
+	bool is_refresher_asked, is_peer_refresher; /* what the peer's request said; what was agreed */
+	bool is_ours;                               /* we refresh */
+	bool is_update;                             /* leg->modify is an UPDATE of ours: no ACK */
+};
+
 struct leg {
 	struct list link; /* in call->legs */
 	struct call *call;
@@ -80,8 +110,14 @@ struct leg {
 	struct leg_media media, offered; /* in force; of a re-INVITE that is not answered yet */
 	bool wants_mux;                  /* its offer had a=rtcp-mux */
 	uint64_t sdp_session, sdp_version;
-	char *description; /* the session description that we sent last; NULL: none */
-	unsigned failure;  /* final status of an outgoing INVITE that failed */
+	char *description;                            /* the session description that we sent last; NULL: none */
+	unsigned failure;                             /* final status of an outgoing INVITE that failed */
+	bool is_offerless;                            /* out: our INVITE had no offer, so the 2xx has one */
+	bool knows_100rel, knows_timer, knows_update; /* the peer said so */
+	struct leg_reliable reliable;
+	struct leg_timer timer;
+	struct list relays; /* requests on their way to the other party */
+	unsigned relay_count;
 	/* for the record */
 	char sip_call_id[CDR_TEXT_SIZE], user_agent[CDR_TEXT_SIZE], codec[CDR_CODEC_SIZE];
 	struct net_endpoint remote, media_remote;
@@ -103,9 +139,10 @@ struct leg {
 	X(CALL_ANSWERED, "answered")     /* a callee took it */                                                        \
 	X(CALL_ALL_FAILED, "all_failed") /* no callee is left */                                                       \
 	X(CALL_RING_TIMEOUT, "ring_timeout")                                                                           \
-	X(CALL_LEG_LEFT, "leg_left") /* the caller gave up; a party hung up or got lost */                             \
-	X(CALL_MODIFY, "modify")     /* a party's re-INVITE */                                                         \
-	X(CALL_MODIFIED, "modified") /* the other party agreed */                                                      \
+	X(CALL_CONFIRMED, "confirmed") /* the caller's ACK */                                                          \
+	X(CALL_LEG_LEFT, "leg_left")   /* the caller gave up; a party hung up or got lost */                           \
+	X(CALL_MODIFY, "modify")       /* a party's re-INVITE */                                                       \
+	X(CALL_MODIFIED, "modified")   /* the other party agreed */                                                    \
 	X(CALL_NOT_MODIFIED, "not_modified")                                                                           \
 	X(CALL_SILENT, "silent")   /* no RTP for media.rtp_timeout */                                                  \
 	X(CALL_HANG_UP, "hang_up") /* by us: API, shutdown */                                                          \
@@ -140,6 +177,7 @@ struct call {
 	struct loop_timer ring_timer, linger_timer;
 	struct loop_message over;
 	bool is_active, has_cause, is_recorded;
+	bool is_offerless; /* the INVITE had no offer: the callee makes one, the caller's ACK answers it */
 	struct call_cause cause;
 	char caller_party[CDR_PARTY_SIZE], callee_party[CDR_PARTY_SIZE];
 	uint64_t start_wall_ms, answer_wall_ms, end_wall_ms; /* for people */
@@ -174,8 +212,38 @@ struct leg *leg_new(struct call *call, enum cdr_side side);
 void leg_free(struct leg *leg);
 void leg_feed(struct leg *leg, enum leg_event event, const struct leg_input *input);
 enum leg_state leg_state(const struct leg *leg);
-bool leg_is_up(const struct leg *leg); /* up, whatever re-INVITE is going on */
+bool leg_is_up(const struct leg *leg);        /* up, whatever re-INVITE is going on */
+bool leg_has_answered(const struct leg *leg); /* out: a 2xx came */
 void leg_on_server_event(struct transaction *transaction, const struct transaction_event *event, void *arg);
+
+/* ---- leg_reliable.c ---- */
+void reliable_init(struct leg *leg);
+/* Sends a provisional response, surely when the peer can do that and it matters. */
+void reliable_send(struct leg *leg, unsigned status, struct view body);
+/* True when the 2xx has to wait for a PRACK; it is sent then by itself. */
+bool reliable_holds_answer(struct leg *leg);
+void reliable_stop(struct leg *leg);
+/* A PRACK of the peer: answers it. */
+void reliable_on_prack(struct leg *leg, struct transaction *transaction);
+/* A provisional response of the peer: acknowledges it when it asks for that. False: it is a repetition, to be ignored. */
+bool reliable_on_provisional(struct leg *leg, const struct sip_message *response);
+void reliable_acknowledge(struct leg *leg, const struct sip_message *response, const struct transport_flow *flow);
+
+/* ---- relay.c ---- */
+/* INFO and MESSAGE inside a dialog: passed on to the other party; always answered. */
+void relay_request(struct leg *leg, struct transaction *transaction);
+void relay_stop(struct leg *leg);
+
+/* ---- leg_timer.c ---- */
+void timer_init(struct leg *leg);
+void timer_stop(struct leg *leg);
+/* Takes note of what the peer's INVITE or UPDATE says of timers and extensions. False: too short, answer 422. */
+bool timer_on_request(struct leg *leg, const struct sip_message *request);
+/* Headers of our 2xx, which put in force what was asked; and of our INVITE and UPDATE. */
+void timer_write_answer(struct sip_writer *out, struct leg *leg);
+void timer_write_request(struct sip_writer *out, const struct leg *leg);
+/* A 422 to our INVITE: true when it is worth another try with the longer timer. */
+bool timer_on_too_small(struct leg *leg, const struct sip_message *response);
 
 /* ---- session.c: session descriptions and streams ---- */
 /* The stream of a leg toward its peer, beside the caller's. Notes the cause when there is none to be had. */
@@ -195,7 +263,7 @@ void session_commit(struct leg *leg);
 void session_join(struct leg *a, struct leg *b);
 
 /* ---- table.c ---- */
-#define CALL_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS"
+#define CALL_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE"
 
 /* ---- invite.c ---- */
 void invite_receive(struct call_table *table, struct transaction *transaction);

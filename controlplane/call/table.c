@@ -1,5 +1,5 @@
 /* All calls of one signalling thread: what comes in finds its leg; what is asked for is shown. */
-#include "controlplane/call/private.h"
+#include "controlplane/call/leg.h"
 
 #include <stdlib.h>
 
@@ -58,6 +58,35 @@ void call_table_free(struct call_table *table)
 
 /* ---- what comes in ---- */
 
+static void write_min_se(struct sip_writer *out, void *arg)
+{
+	sip_write_header_u32(out, SIP_HEADER_MIN_SE, *(const uint32_t *)arg);
+}
+
+static void write_refreshed(struct sip_writer *out, void *arg)
+{
+	leg_write_own_headers(out, arg);
+	timer_write_answer(out, arg);
+}
+
+/* re-INVITE and UPDATE: may change the session, and keep the session timer going. */
+static void receive_change(struct leg *leg, const struct leg_input *input)
+{
+	struct call_table *table = leg->call->table;
+	uint32_t min_se_s = table->services.conf->sip.min_session_expires_s;
+	struct transaction_reply too_short = {.status = 422, .headers = write_min_se, .arg = &min_se_s};
+	struct transaction_reply refreshed = {.status = 200, .headers = write_refreshed, .arg = leg};
+
+	if (!timer_on_request(leg, input->message))
+		transaction_respond(input->transaction, &too_short);
+	else if (input->message->method == SIP_METHOD_INVITE)
+		leg_feed(leg, LEG_PEER_REINVITE, input);
+	else if (session_is_in(input->message))
+		leg_feed(leg, LEG_PEER_UPDATE, input);
+	else
+		transaction_respond(input->transaction, &refreshed);
+}
+
 static void receive_in_dialog(struct call_table *table, struct transaction *transaction)
 {
 	const struct sip_message *request = transaction_request(transaction);
@@ -75,10 +104,18 @@ static void receive_in_dialog(struct call_table *table, struct transaction *tran
 	}
 	switch (request->method) {
 	case SIP_METHOD_INVITE:
-		leg_feed(dialog->owner, LEG_PEER_REINVITE, &input);
+	case SIP_METHOD_UPDATE:
+		receive_change(dialog->owner, &input);
+		break;
+	case SIP_METHOD_PRACK:
+		reliable_on_prack(dialog->owner, transaction);
 		break;
 	case SIP_METHOD_BYE:
 		leg_feed(dialog->owner, LEG_PEER_BYE, &input);
+		break;
+	case SIP_METHOD_INFO:
+	case SIP_METHOD_MESSAGE:
+		relay_request(dialog->owner, transaction);
 		break;
 	case SIP_METHOD_OPTIONS:
 		transaction_respond_status(transaction, 200);

@@ -54,6 +54,7 @@ struct conf_sip {
 	bool allow_guests;
 	uint32_t min_expires_s, max_expires_s;
 	uint32_t ring_timeout_s;
+	uint32_t session_expires_s, min_session_expires_s; /* 0: no session timers */
 	uint32_t contacts_per_extension;
 	const char *user_agent;
 	const char *registrations_file; /* "": bindings die with the process */
