@@ -56,6 +56,9 @@ static int configure(struct port *port, uint16_t queue_count, struct port_proble
 		 * worker. Otherwise any spread will do, and workers hand over by ring. */
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & (rss_wanted | RTE_ETH_RSS_L4_DST_ONLY);
+		snprintf(port->how, sizeof(port->how), "spread over queues by %s",
+			 info.flow_type_rss_offloads & RTE_ETH_RSS_L4_DST_ONLY ? "destination port"
+									       : "addresses and ports");
 	}
 	if ((info.tx_offload_capa & checksums) == checksums)
 		conf.txmode.offloads |= checksums;
