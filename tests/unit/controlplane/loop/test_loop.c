@@ -111,6 +111,38 @@ static void test_loop_defer_frees_after_dispatch(void **state)
 	loop_free(f.loop);
 }
 
+static void note_message(void *arg)
+{
+	struct sim_timer *t = arg;
+
+	text_printf(&t->fixture->log, "%s ", t->name);
+}
+
+/* An owner that goes away takes its message back, wherever it stands in the row. */
+static void test_loop_defer_cancel(void **state)
+{
+	static const char *const left[] = {"b c d ", "a c d ", "a b d ", "a b c "};
+
+	for (size_t gone = 0; gone < ARRAY_LEN(left); gone++) {
+		struct sim_fixture f;
+		struct sim_timer timers[] = {{.name = "a"}, {.name = "b"}, {.name = "c"}, {.name = "d"}};
+		struct loop_message messages[ARRAY_LEN(timers)];
+
+		sim_init(&f);
+		for (size_t i = 0; i < ARRAY_LEN(timers); i++) {
+			timers[i].fixture = &f;
+			loop_message_init(&messages[i], note_message, &timers[i]);
+			assert_true(loop_defer(f.loop, &messages[i]));
+		}
+		loop_defer_cancel(f.loop, &messages[gone]);
+		loop_defer_cancel(f.loop, &messages[gone]);
+		loop_turn(f.loop, 0);
+		assert_string_equal(f.buffer, left[gone]);
+		assert_true(loop_defer(f.loop, &messages[gone]));
+		loop_free(f.loop);
+	}
+}
+
 static void test_loop_random(void **state)
 {
 	struct loop *one, *two, *real;
@@ -250,6 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_loop_sim_timers),
 		cmocka_unit_test(test_loop_defer_frees_after_dispatch),
+		cmocka_unit_test(test_loop_defer_cancel),
 		cmocka_unit_test(test_loop_random),
 		cmocka_unit_test(test_loop_watch_deleted_in_callback),
 		cmocka_unit_test(test_loop_post_from_threads_keeps_order),
