@@ -34,6 +34,8 @@ def test_load_hundred_calls(world):
     count = {key: counter.count() for key, counter in counters.items()}
     print(f"load: {CALLS} calls, {count['caller', 'sent']} + {count['callee', 'sent']} RTP packets; memory of the dataplane "
           f"{at_rest[0]:.0f} MB at rest, {loaded[0]:.0f} MB loaded; of the control plane {at_rest[1]:.0f} MB, {loaded[1]:.0f} MB")
+    drops = {row["reason"]: row["packets"] for row in voxlane.rows("drops") if row["packets"]}
+    print(f"load: dropped by the engine: {drops or 'nothing'}; {count}")
     checks.between(count["caller", "sent"], CALLS * HOLD_MS / 20 * 0.98, CALLS * HOLD_MS / 20 * 1.05, "packets sent by the caller")
     checks.equal(count["callee", "got"], count["caller", "sent"], "packets that the callee got of the caller's")
     checks.equal(count["caller", "got"], count["callee", "sent"], "packets that the caller got of the callee's")

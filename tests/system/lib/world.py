@@ -2,6 +2,7 @@
 after our process id and taken away at the end, whatever happened."""
 import contextlib
 import ctypes
+import glob
 import os
 import shutil
 import signal
@@ -141,6 +142,8 @@ class World:
             process.stop()
         for host in self.hosts.values():
             subprocess.run(["ip", "netns", "delete", host.namespace], capture_output=True)
+        for segment in glob.glob(f"/dev/shm/{self.prefix}-*"):
+            os.unlink(segment)
         if not self.keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 
