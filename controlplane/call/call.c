@@ -1,5 +1,6 @@
 /* A call: what one leg does, said to the others. */
 #include "controlplane/call/actions.h"
+#include "controlplane/call/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>

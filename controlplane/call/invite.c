@@ -1,5 +1,6 @@
 /* A new INVITE: who calls, may he, and where to. The first stop of a call. */
-#include "controlplane/call/private.h"
+#include "controlplane/call/leg.h"
+#include "controlplane/call/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* A leg: from transaction events to the machine's events, and what the machine remembers. */
 #include "controlplane/call/leg.h"
+#include "controlplane/call/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>

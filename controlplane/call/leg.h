@@ -22,4 +22,33 @@ void leg_write_own_headers(struct sip_writer *out, const struct leg *leg);
 /* The 2xx to the request that waits. */
 void leg_answer_now(struct leg *leg, struct view body);
 
+/* ---- leg_reliable.c ---- */
+void reliable_init(struct leg *leg);
+/* Sends a provisional response, surely when the peer can do that and it matters. */
+void reliable_send(struct leg *leg, unsigned status, struct view body);
+/* True when the 2xx has to wait for a PRACK; it is sent then by itself. */
+bool reliable_holds_answer(struct leg *leg);
+void reliable_stop(struct leg *leg);
+/* A PRACK of the peer: answers it. */
+void reliable_on_prack(struct leg *leg, struct transaction *transaction);
+/* A provisional response of the peer: acknowledges it when it asks for that. False: it is a repetition, to be ignored. */
+bool reliable_on_provisional(struct leg *leg, const struct sip_message *response);
+void reliable_acknowledge(struct leg *leg, const struct sip_message *response, const struct transport_flow *flow);
+
+/* ---- relay.c ---- */
+/* INFO and MESSAGE inside a dialog: passed on to the other party; always answered. */
+void relay_request(struct leg *leg, struct transaction *transaction);
+void relay_stop(struct leg *leg);
+
+/* ---- leg_timer.c ---- */
+void timer_init(struct leg *leg);
+void timer_stop(struct leg *leg);
+/* Takes note of what the peer's INVITE or UPDATE says of timers and extensions. False: too short, answer 422. */
+bool timer_on_request(struct leg *leg, const struct sip_message *request);
+/* Headers of our 2xx, which put in force what was asked; and of our INVITE and UPDATE. */
+void timer_write_answer(struct sip_writer *out, struct leg *leg);
+void timer_write_request(struct sip_writer *out, const struct leg *leg);
+/* A 422 to our INVITE: true when it is worth another try with the longer timer. */
+bool timer_on_too_small(struct leg *leg, const struct sip_message *response);
+
 #endif

@@ -1,5 +1,6 @@
 /* The answers of a leg: to the INVITE that made it, to re-INVITE and BYE of its peer. */
 #include "controlplane/call/leg.h"
+#include "controlplane/call/session.h"
 
 #include "lib/config/config.h"
 

@@ -2,6 +2,7 @@
  * description (or all, when it requires that) are repeated until their PRACK comes; a callee's are acknowledged here. The
  * two sides of a call do not know of each other's. */
 #include "controlplane/call/leg.h"
+#include "controlplane/call/session.h"
 
 enum { FIRST_MS = 500, GIVE_UP_MS = 32000 };
 

@@ -1,5 +1,6 @@
 /* The requests of a leg: INVITE, re-INVITE, ACK, CANCEL, BYE, and what becomes of their responses. */
 #include "controlplane/call/leg.h"
+#include "controlplane/call/session.h"
 
 #include "lib/config/config.h"
 

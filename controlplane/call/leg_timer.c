@@ -1,5 +1,6 @@
 /* Session timers, RFC 4028: a party that knows them is heard of in time, or the call ends. Each leg has its own. */
 #include "controlplane/call/leg.h"
+#include "controlplane/call/session.h"
 
 #include "lib/config/config.h"
 

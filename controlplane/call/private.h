@@ -216,52 +216,6 @@ bool leg_is_up(const struct leg *leg);        /* up, whatever re-INVITE is going
 bool leg_has_answered(const struct leg *leg); /* out: a 2xx came */
 void leg_on_server_event(struct transaction *transaction, const struct transaction_event *event, void *arg);
 
-/* ---- leg_reliable.c ---- */
-void reliable_init(struct leg *leg);
-/* Sends a provisional response, surely when the peer can do that and it matters. */
-void reliable_send(struct leg *leg, unsigned status, struct view body);
-/* True when the 2xx has to wait for a PRACK; it is sent then by itself. */
-bool reliable_holds_answer(struct leg *leg);
-void reliable_stop(struct leg *leg);
-/* A PRACK of the peer: answers it. */
-void reliable_on_prack(struct leg *leg, struct transaction *transaction);
-/* A provisional response of the peer: acknowledges it when it asks for that. False: it is a repetition, to be ignored. */
-bool reliable_on_provisional(struct leg *leg, const struct sip_message *response);
-void reliable_acknowledge(struct leg *leg, const struct sip_message *response, const struct transport_flow *flow);
-
-/* ---- relay.c ---- */
-/* INFO and MESSAGE inside a dialog: passed on to the other party; always answered. */
-void relay_request(struct leg *leg, struct transaction *transaction);
-void relay_stop(struct leg *leg);
-
-/* ---- leg_timer.c ---- */
-void timer_init(struct leg *leg);
-void timer_stop(struct leg *leg);
-/* Takes note of what the peer's INVITE or UPDATE says of timers and extensions. False: too short, answer 422. */
-bool timer_on_request(struct leg *leg, const struct sip_message *request);
-/* Headers of our 2xx, which put in force what was asked; and of our INVITE and UPDATE. */
-void timer_write_answer(struct sip_writer *out, struct leg *leg);
-void timer_write_request(struct sip_writer *out, const struct leg *leg);
-/* A 422 to our INVITE: true when it is worth another try with the longer timer. */
-bool timer_on_too_small(struct leg *leg, const struct sip_message *response);
-
-/* ---- session.c: session descriptions and streams ---- */
-/* The stream of a leg toward its peer, beside the caller's. Notes the cause when there is none to be had. */
-int session_open(struct leg *leg);
-void session_close(struct leg *leg);
-/* What `from` said for its peer, printed as ours for `to` (kept as to->description), and from's media noted in
- * from->offered. ERR_SYNTAX, ERR_UNSUPPORTED (no audio in it), ERR_TOO_LONG, ERR_NOMEM. */
-int session_pass(struct leg *from, struct leg *to, const struct sip_message *message, bool is_answer) WARN_UNUSED;
-/* Our own answer to a leg's offer (echo), kept as leg->description. */
-int session_answer(struct leg *leg, const struct sip_message *message) WARN_UNUSED;
-/* The peer's answer in the ACK, when the offer was ours: taken note of and put in force. */
-void session_take_answer(struct leg *leg, const struct sip_message *message);
-bool session_is_in(const struct sip_message *message);
-/* Puts what was offered and answered in force. */
-void session_commit(struct leg *leg);
-/* Each hears the other; a leg joined with itself hears itself. */
-void session_join(struct leg *a, struct leg *b);
-
 /* ---- table.c ---- */
 #define CALL_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE"
 

@@ -1,6 +1,6 @@
 /* Requests inside a dialog that are between the two parties, INFO (DTMF, RFC 6086) and MESSAGE: said again on the other leg,
  * and its answer said back. */
-#include "controlplane/call/private.h"
+#include "controlplane/call/leg.h"
 
 #include <stdlib.h>
 

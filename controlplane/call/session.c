@@ -1,6 +1,6 @@
 /* The media side of a leg: its stream, and the session descriptions that cross the call. What one party says is said
  * again to the other with our address and port in it; codecs are between the two of them. */
-#include "controlplane/call/private.h"
+#include "controlplane/call/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* All calls of one signalling thread: what comes in finds its leg; what is asked for is shown. */
 #include "controlplane/call/leg.h"
+#include "controlplane/call/session.h"
 
 #include <stdlib.h>
 
