@@ -7,6 +7,7 @@
 #include "controlplane/auth/auth.h"
 #include "controlplane/call/call.h"
 #include "controlplane/cdr/cdr.h"
+#include "controlplane/defence/defence.h"
 #include "controlplane/loop/loop.h"
 #include "controlplane/metrics/metrics.h"
 #include "controlplane/registrar/registrar.h"
@@ -21,16 +22,66 @@ static void write_options(struct sip_writer *out, void *arg)
 	sip_write_header(out, SIP_HEADER_ACCEPT, "application/sdp");
 }
 
+/* ---- the doors: what strangers get costs no memory ---- */
+
+static bool on_source(void *arg, const struct transport_flow *flow)
+{
+	struct signalling *signalling = arg;
+
+	return defence_check_source(signalling->defence, &flow->remote, loop_now_ms(signalling->loop)) == DEFENCE_PASS;
+}
+
+/* Requests that want an account. */
+static bool needs_credentials(const struct signalling *signalling, const struct sip_message *request,
+			      const struct transport_flow *flow)
+{
+	if (request->to.tag.at)
+		return false;
+	return request->method == SIP_METHOD_REGISTER ||
+	       (request->method == SIP_METHOD_INVITE && call_table_needs_credentials(signalling->calls, request, flow));
+}
+
+static void tell_refused(struct signalling *signalling, const struct sip_message *request,
+			 const struct transport_flow *flow)
+{
+	const struct auth_verdict *verdict = signalling->verdict;
+	char source[NET_ENDPOINT_TEXT];
+
+	if (verdict->result == AUTH_CHALLENGE || verdict->result == AUTH_STALE)
+		return;
+	metrics_add(signalling->metrics, METRIC_ERROR_AUTHENTICATION, 1);
+	log_warning("auth", "%.*s refused with %u: %s (%s)", VIEW_ARG(request->method_text), verdict->status,
+		    verdict->why, net_endpoint_print(&flow->remote, source));
+}
+
+static enum transaction_admission on_admission(void *arg, const struct sip_message *request,
+					       const struct transport_flow *flow, struct transaction_reply *reply)
+{
+	struct signalling *signalling = arg;
+	uint64_t now_ms = loop_now_ms(signalling->loop);
+
+	if (defence_check_request(signalling->defence, request, &flow->remote, now_ms) != DEFENCE_PASS)
+		return TRANSACTION_IGNORE;
+	if (request->method == SIP_METHOD_OPTIONS && !request->to.tag.at) {
+		*reply = (struct transaction_reply){.status = 200, .headers = write_options};
+		return TRANSACTION_REFUSE;
+	}
+	if (!needs_credentials(signalling, request, flow) ||
+	    auth_screen(signalling->auth, request, &flow->remote, AUTH_SERVER, now_ms, signalling->verdict))
+		return TRANSACTION_ADMIT;
+	tell_refused(signalling, request, flow);
+	*reply = (struct transaction_reply){
+		.status = signalling->verdict->status, .headers = auth_write_challenge, .arg = signalling->verdict};
+	return TRANSACTION_REFUSE;
+}
+
 static void on_request(void *arg, struct transaction *transaction)
 {
 	struct signalling *signalling = arg;
 	const struct sip_message *request = transaction_request(transaction);
-	struct transaction_reply options = {.status = 200, .headers = write_options};
 
 	if (!request->to.tag.at && request->method == SIP_METHOD_REGISTER)
 		registrar_on_register(signalling->registrar, transaction);
-	else if (!request->to.tag.at && request->method == SIP_METHOD_OPTIONS)
-		transaction_respond(transaction, &options);
 	else
 		call_table_on_request(signalling->calls, transaction);
 }
@@ -94,6 +145,24 @@ static int make_auth(struct signalling *signalling, struct signalling_problem *p
 	return error;
 }
 
+static void on_silence(void *arg, enum defence_reason reason, const struct net_endpoint *source, uint64_t count)
+{
+	char text[NET_ENDPOINT_TEXT];
+
+	log_warning("defence", "%s: no answer to %s (%llu messages since the last such line)",
+		    defence_reason_name(reason), net_endpoint_print(source, text), (unsigned long long)count);
+}
+
+static int make_defence(struct signalling *signalling, struct signalling_problem *problem)
+{
+	int error = defence_new(&signalling->conf->security, signalling->auth, &signalling->defence);
+
+	signalling->verdict = calloc(1, sizeof(*signalling->verdict));
+	if (error == 0)
+		defence_set_listener(signalling->defence, on_silence, signalling);
+	return signalling->verdict ? error : ERR_NOMEM;
+}
+
 static int make_registrar(struct signalling *signalling, struct signalling_problem *problem)
 {
 	struct registrar_listener listener = {
@@ -123,7 +192,11 @@ static int make_routing(struct signalling *signalling, struct signalling_problem
 static int make_transactions(struct signalling *signalling, struct signalling_problem *problem)
 {
 	struct transaction_options options = {.server = signalling->conf->sip.user_agent};
-	struct transaction_user user = {.on_request = on_request, .on_ack = on_ack, .arg = signalling};
+	struct transaction_user user = {.on_source = on_source,
+					.on_admission = on_admission,
+					.on_request = on_request,
+					.on_ack = on_ack,
+					.arg = signalling};
 
 	return transaction_layer_new(signalling->loop, &options, &user, &signalling->transactions);
 }
@@ -132,10 +205,7 @@ int signalling_new(const struct signalling_options *options, struct signalling *
 		   struct signalling_problem *ret_problem)
 {
 	static int (*const makers[])(struct signalling *, struct signalling_problem *) = {
-		make_auth,
-		make_registrar,
-		make_routing,
-		make_transactions,
+		make_auth, make_defence, make_registrar, make_routing, make_transactions,
 	};
 	struct signalling *signalling = calloc(1, sizeof(*signalling));
 	int error = signalling ? 0 : ERR_NOMEM;
@@ -222,6 +292,8 @@ void signalling_free(struct signalling *signalling)
 	transaction_layer_free(signalling->transactions);
 	routing_free(signalling->routing);
 	registrar_free(signalling->registrar);
+	defence_free(signalling->defence);
 	auth_free(signalling->auth);
+	free(signalling->verdict);
 	free(signalling);
 }

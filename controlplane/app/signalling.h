@@ -14,9 +14,11 @@
 struct api_sources;
 struct api_status;
 struct auth;
+struct auth_verdict;
 struct call_table;
 struct cdr;
 struct conf;
+struct defence;
 struct loop;
 struct metrics;
 struct registrar;
@@ -31,6 +33,8 @@ struct signalling {
 	struct transaction_layer *transactions;
 	struct transport *transport;
 	struct auth *auth;
+	struct auth_verdict *verdict; /* of the request that is at the door */
+	struct defence *defence;
 	struct registrar *registrar;
 	struct routing *routing;
 	struct media *media;

@@ -5,6 +5,7 @@
 
 #include "controlplane/api/api.h"
 #include "controlplane/call/call.h"
+#include "controlplane/defence/defence.h"
 #include "controlplane/loop/loop.h"
 #include "controlplane/registrar/registrar.h"
 #include "controlplane/transaction/transaction.h"
@@ -209,4 +210,9 @@ void signalling_count(struct signalling *signalling)
 	metrics_set(metrics, METRIC_ERROR_SIP_SYNTAX, transactions->refused_broken);
 	metrics_set(metrics, METRIC_ERROR_SIP_TIMEOUT, transactions->timeouts);
 	metrics_set(metrics, METRIC_ERROR_SIP_TRANSPORT, transport->send_errors);
+	metrics_set(metrics, METRIC_SIP_STATELESS, transactions->refused_stateless);
+	metrics_set(metrics, METRIC_SILENCED_DENIED, defence_count(signalling->defence, DEFENCE_DENIED));
+	metrics_set(metrics, METRIC_SILENCED_BANNED, defence_count(signalling->defence, DEFENCE_BANNED));
+	metrics_set(metrics, METRIC_SILENCED_SCANNER, defence_count(signalling->defence, DEFENCE_SCANNER));
+	metrics_set(metrics, METRIC_SILENCED_RATE, defence_count(signalling->defence, DEFENCE_RATE));
 }

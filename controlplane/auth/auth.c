@@ -13,6 +13,20 @@ struct account_row {
 	struct map_node node;
 };
 
+enum { MEMO_SIZE = 1024 };
+
+/* What auth_screen found out about the request that auth_check is asked about next: the same bytes from the same source
+ * need not be hashed twice. */
+struct memo {
+	char credentials[MEMO_SIZE];
+	size_t size; /* 0: none */
+	enum sip_method method;
+	struct net_endpoint source;
+	enum nonce_state nonce_state;
+	struct nonce nonce;
+	const struct auth_account *account;
+};
+
 struct auth {
 	struct auth_options options;
 	char *realm;
@@ -24,6 +38,7 @@ struct auth {
 	uint64_t sequence;          /* of the next nonce */
 	struct replay replay;
 	struct sources sources;
+	struct memo memo;
 	struct auth_stats stats;
 	void (*on_failure)(void *arg, const struct auth_failure *failure);
 	void *on_failure_arg;
@@ -202,6 +217,7 @@ struct inquiry {
 	const struct sip_message *request;
 	const struct net_endpoint *source;
 	uint64_t now_ms;
+	struct view credentials; /* as they stand in their header */
 	struct sip_digest digest;
 	enum auth_algorithm algorithm;
 	uint32_t count; /* nc; 0: no qop */
@@ -245,6 +261,7 @@ static enum auth_result find_credentials(struct inquiry *inquiry, enum auth_role
 			inquiry->why = "credentials with an algorithm that was not offered";
 			continue;
 		}
+		inquiry->credentials = value;
 		return AUTH_OK;
 	}
 	return AUTH_CHALLENGE;
@@ -395,7 +412,32 @@ static enum auth_result check_identity(struct inquiry *inquiry)
 	return AUTH_FORBIDDEN;
 }
 
-static enum auth_result judge(struct inquiry *inquiry, enum auth_role role)
+static bool is_in_memo(const struct inquiry *inquiry)
+{
+	const struct memo *memo = &inquiry->auth->memo;
+
+	return memo->size > 0 && memo->method == inquiry->request->method &&
+	       view_equal((struct view){memo->credentials, memo->size}, inquiry->credentials) &&
+	       net_endpoint_is_equal(&memo->source, inquiry->source);
+}
+
+static void keep_memo(struct inquiry *inquiry)
+{
+	struct memo *memo = &inquiry->auth->memo;
+
+	if (inquiry->credentials.size > MEMO_SIZE || inquiry->request->method == SIP_METHOD_OTHER)
+		return;
+	memcpy(memo->credentials, inquiry->credentials.at, inquiry->credentials.size);
+	memo->size = inquiry->credentials.size;
+	memo->method = inquiry->request->method;
+	memo->source = *inquiry->source;
+	memo->nonce_state = inquiry->nonce_state;
+	memo->nonce = inquiry->nonce;
+	memo->account = inquiry->account;
+}
+
+/* Everything up to the response. Changes nothing but the count of failures. */
+static enum auth_result judge_response(struct inquiry *inquiry, enum auth_role role)
 {
 	struct auth *auth = inquiry->auth;
 	enum auth_result result;
@@ -410,6 +452,12 @@ static enum auth_result judge(struct inquiry *inquiry, enum auth_role role)
 	inquiry->why = check_fields(inquiry);
 	if (inquiry->why)
 		return AUTH_BAD;
+	if (is_in_memo(inquiry)) {
+		inquiry->nonce_state = auth->memo.nonce_state;
+		inquiry->nonce = auth->memo.nonce;
+		inquiry->account = auth->memo.account;
+		return AUTH_OK;
+	}
 	inquiry->nonce_state =
 		nonce_check(auth->digest, view_of(auth->realm), &inquiry->source->address, inquiry->digest.nonce,
 			    inquiry->now_ms, auth->options.nonce_lifetime_ms, &inquiry->nonce);
@@ -417,29 +465,59 @@ static enum auth_result judge(struct inquiry *inquiry, enum auth_role role)
 		count_failure(inquiry);
 		return AUTH_CHALLENGE;
 	}
-	result = check_nonce(inquiry);
-	return result == AUTH_OK ? check_identity(inquiry) : result;
+	return AUTH_OK;
 }
 
-void auth_check(struct auth *auth, const struct sip_message *request, const struct net_endpoint *source,
-		enum auth_role role, uint64_t now_ms, struct auth_verdict *ret_verdict)
+static void give_verdict(struct inquiry *inquiry, enum auth_result result, enum auth_role role,
+			 struct auth_verdict *ret_verdict)
 {
-	struct inquiry inquiry = {.auth = auth, .request = request, .source = source, .now_ms = now_ms, .why = ""};
-	enum auth_result result = judge(&inquiry, role);
+	struct auth *auth = inquiry->auth;
 	bool is_challenge = result == AUTH_CHALLENGE || result == AUTH_STALE;
 
 	auth->stats.results[result]++;
 	*ret_verdict = (struct auth_verdict){
 		.result = result,
 		.status = is_challenge && role == AUTH_PROXY ? 407 : results[result].status,
-		.account = result == AUTH_OK || result == AUTH_FORBIDDEN ? inquiry.account : NULL,
-		.why = inquiry.why ? inquiry.why : "",
+		.account = result == AUTH_OK || result == AUTH_FORBIDDEN ? inquiry->account : NULL,
+		.why = inquiry->why ? inquiry->why : "",
 		.auth = auth,
 		.role = role,
 	};
 	if (is_challenge)
-		nonce_make(auth->digest, view_of(auth->realm), &source->address, auth->sequence++, now_ms,
-			   ret_verdict->nonce);
+		nonce_make(auth->digest, view_of(auth->realm), &inquiry->source->address, auth->sequence++,
+			   inquiry->now_ms, ret_verdict->nonce);
+}
+
+bool auth_screen(struct auth *auth, const struct sip_message *request, const struct net_endpoint *source,
+		 enum auth_role role, uint64_t now_ms, struct auth_verdict *ret_verdict)
+{
+	struct inquiry inquiry = {.auth = auth, .request = request, .source = source, .now_ms = now_ms, .why = ""};
+	enum auth_result result;
+
+	auth->memo.size = 0;
+	result = judge_response(&inquiry, role);
+	if (result == AUTH_OK && inquiry.nonce_state != NONCE_FRESH)
+		result = check_nonce(&inquiry);
+	if (result == AUTH_OK) {
+		keep_memo(&inquiry);
+		return true;
+	}
+	give_verdict(&inquiry, result, role, ret_verdict);
+	return false;
+}
+
+void auth_check(struct auth *auth, const struct sip_message *request, const struct net_endpoint *source,
+		enum auth_role role, uint64_t now_ms, struct auth_verdict *ret_verdict)
+{
+	struct inquiry inquiry = {.auth = auth, .request = request, .source = source, .now_ms = now_ms, .why = ""};
+	enum auth_result result = judge_response(&inquiry, role);
+
+	auth->memo.size = 0;
+	if (result == AUTH_OK)
+		result = check_nonce(&inquiry);
+	if (result == AUTH_OK)
+		result = check_identity(&inquiry);
+	give_verdict(&inquiry, result, role, ret_verdict);
 }
 
 void auth_write_challenge(struct sip_writer *out, void *verdict)

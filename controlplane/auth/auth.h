@@ -117,6 +117,11 @@ void auth_free(struct auth *auth); /* NULL is allowed */
 /* Judges a request that came from source. The same request judged twice is a replay: ask once. */
 void auth_check(struct auth *auth, const struct sip_message *request, const struct net_endpoint *source,
 		enum auth_role role, uint64_t now_ms, struct auth_verdict *ret_verdict);
+/* The first look, which remembers nothing of the request (only failures are counted): false when auth_check would not let it
+ * in, whatever it knows; the verdict then goes out without a transaction, so that a flood of strangers holds no memory.
+ * True: ask auth_check next, which does not compute the response a second time. */
+bool auth_screen(struct auth *auth, const struct sip_message *request, const struct net_endpoint *source,
+		 enum auth_role role, uint64_t now_ms, struct auth_verdict *ret_verdict) WARN_UNUSED;
 /* Writes the challenge headers of a verdict, nothing when it has none: fits struct transaction_reply as headers, arg. */
 void auth_write_challenge(struct sip_writer *out, void *verdict);
 

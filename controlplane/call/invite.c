@@ -74,6 +74,12 @@ static unsigned judge(struct call_table *table, const struct sip_message *invite
 	return 0;
 }
 
+bool call_table_needs_credentials(const struct call_table *table, const struct sip_message *invite,
+				  const struct transport_flow *flow)
+{
+	return !table->services.conf->sip.allow_guests || sip_header_is_present(invite, SIP_HEADER_AUTHORIZATION);
+}
+
 /* True when the caller is known, or guests are welcome; otherwise the answer was sent. */
 static bool authenticate(struct call_table *table, struct transaction *transaction,
 			 const struct auth_account **ret_account)
@@ -83,8 +89,7 @@ static bool authenticate(struct call_table *table, struct transaction *transacti
 	struct transaction_reply reply = {.headers = auth_write_challenge, .arg = &verdict};
 
 	*ret_account = NULL;
-	if (services->conf->sip.allow_guests &&
-	    !sip_header_is_present(transaction_request(transaction), SIP_HEADER_AUTHORIZATION))
+	if (!call_table_needs_credentials(table, transaction_request(transaction), transaction_flow(transaction)))
 		return true;
 	auth_check(services->auth, transaction_request(transaction), &transaction_flow(transaction)->remote,
 		   AUTH_SERVER, loop_now_ms(services->loop), &verdict);

@@ -56,6 +56,13 @@
 	X(METRIC_SIP_RESPONSES_OUT, "voxlane_sip_messages_total", COUNTER, "kind=\"response\",direction=\"out\"", "")  \
 	X(METRIC_SIP_RETRANSMISSIONS, "voxlane_sip_retransmissions_total", COUNTER, "",                                \
 	  "SIP messages that we sent again because no answer came.")                                                   \
+	X(METRIC_SIP_STATELESS, "voxlane_sip_stateless_answers_total", COUNTER, "",                                    \
+	  "Requests of strangers answered without holding memory: challenges, OPTIONS.")                               \
+	X(METRIC_SILENCED_DENIED, "voxlane_sip_silenced_total", COUNTER, "reason=\"denied\"",                          \
+	  "SIP messages that got no answer, by reason.")                                                               \
+	X(METRIC_SILENCED_BANNED, "voxlane_sip_silenced_total", COUNTER, "reason=\"banned\"", "")                      \
+	X(METRIC_SILENCED_SCANNER, "voxlane_sip_silenced_total", COUNTER, "reason=\"scanner\"", "")                    \
+	X(METRIC_SILENCED_RATE, "voxlane_sip_silenced_total", COUNTER, "reason=\"rate\"", "")                          \
 	X(METRIC_CDR_WRITTEN, "voxlane_cdr_written_total", COUNTER, "", "Call detail records written.")                \
 	X(METRIC_CDR_LOST, "voxlane_cdr_lost_total", COUNTER, "", "Call detail records lost for good.")                \
 	X(METRIC_CDR_QUEUED, "voxlane_cdr_queued", GAUGE, "", "Call detail records that wait for the disk.")           \

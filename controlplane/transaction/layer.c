@@ -11,6 +11,10 @@ static void on_message(void *arg, const struct transport_flow *flow, char *bytes
 	struct sip_message message;
 	struct sip_refusal refusal;
 
+	if (layer->user.on_source && !layer->user.on_source(layer->user.arg, flow)) {
+		layer->stats.ignored++;
+		return;
+	}
 	if (sip_parse(&message, bytes, size, framing, &refusal) < 0) {
 		if (refusal.status == 0) {
 			layer->stats.dropped++;

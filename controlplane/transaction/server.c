@@ -26,27 +26,65 @@ static struct view stateless_tag(const struct sip_message *request, struct text 
 	return text_view(text);
 }
 
+static void send_stateless(struct transaction_layer *layer, const struct transport_flow *flow,
+			   struct sip_writer *writer, const char *content_type, struct view body)
+{
+	if (layer->options.server)
+		sip_write_header_view(writer, SIP_HEADER_SERVER, view_of(layer->options.server));
+	if (sip_write_end(writer, content_type, body) < 0 ||
+	    transport_send(layer->transport, flow, text_view(&writer->text)) < 0)
+		layer->stats.dropped++;
+}
+
+static void begin_stateless(struct transaction_layer *layer, struct sip_writer *writer,
+			    const struct sip_message *request, const struct transport_flow *flow, unsigned status,
+			    const char *reason, const char *tag)
+{
+	struct text text;
+	char buffer[24];
+
+	text_init(&text, buffer, sizeof(buffer));
+	sip_writer_init(writer, layer->buffer, sizeof(layer->buffer));
+	sip_write_response(writer, request, status, view_of(reason), tag ? view_of(tag) : stateless_tag(request, &text),
+			   &flow->remote);
+}
+
 void transaction_respond_stateless(struct transaction_layer *layer, const struct sip_message *request,
 				   const struct transport_flow *flow, unsigned status, const char *tag,
 				   const char *sentence)
 {
 	struct sip_writer writer;
-	struct text text;
-	char buffer[24];
 
-	text_init(&text, buffer, sizeof(buffer));
-	sip_writer_init(&writer, layer->buffer, sizeof(layer->buffer));
-	sip_write_response(&writer, request, status, VIEW_EMPTY, tag ? view_of(tag) : stateless_tag(request, &text),
-			   &flow->remote);
+	begin_stateless(layer, &writer, request, flow, status, NULL, tag);
 	if (sentence)
 		sip_write_header(&writer, SIP_HEADER_WARNING, "399 voxlane \"%s\"", sentence);
 	if (status == 503)
 		sip_write_header_u32(&writer, SIP_HEADER_RETRY_AFTER, layer->options.retry_after_s);
-	if (layer->options.server)
-		sip_write_header_view(&writer, SIP_HEADER_SERVER, view_of(layer->options.server));
-	if (sip_write_end(&writer, NULL, VIEW_EMPTY) < 0 ||
-	    transport_send(layer->transport, flow, text_view(&writer.text)) < 0)
-		layer->stats.dropped++;
+	send_stateless(layer, flow, &writer, NULL, VIEW_EMPTY);
+}
+
+/* False: it was refused or is ignored, nothing more is to be done. */
+static bool is_admitted(struct transaction_layer *layer, const struct sip_message *request,
+			const struct transport_flow *flow)
+{
+	struct transaction_reply reply = {0};
+	enum transaction_admission admission = TRANSACTION_ADMIT;
+	struct sip_writer writer;
+	char content_type[256];
+
+	if (layer->user.on_admission)
+		admission = layer->user.on_admission(layer->user.arg, request, flow, &reply);
+	if (admission == TRANSACTION_IGNORE)
+		layer->stats.ignored++;
+	if (admission != TRANSACTION_REFUSE || request->method == SIP_METHOD_CANCEL)
+		return admission != TRANSACTION_IGNORE;
+	layer->stats.refused_stateless++;
+	begin_stateless(layer, &writer, request, flow, reply.status, reply.reason, NULL);
+	if (reply.headers)
+		reply.headers(&writer, reply.arg);
+	if (view_copy(reply.content_type, content_type, sizeof(content_type)) == 0)
+		send_stateless(layer, flow, &writer, content_type, reply.body);
+	return false;
 }
 
 /* ---- requests come ---- */
@@ -102,6 +140,8 @@ static void receive_cancel(struct transaction_layer *layer, const struct sip_mes
 	struct transaction_key key = {cancel, SIP_METHOD_INVITE};
 	struct transaction *invite = transaction_find_server(layer, &key);
 
+	if (!invite && !is_admitted(layer, cancel, flow))
+		return;
 	transaction_respond_stateless(layer, cancel, flow, invite ? 200 : 481, invite ? invite->tag : NULL, NULL);
 	if (invite)
 		transaction_feed(invite, SERVER_INVITE_CANCEL, &(struct transaction_input){cancel, flow});
@@ -126,6 +166,8 @@ void transaction_receive_request(struct transaction_layer *layer, struct sip_mes
 	if (transaction) {
 		layer->stats.retransmissions_received++;
 	} else {
+		if (!is_admitted(layer, message, flow))
+			return;
 		transaction = has_room(layer, message) ? open_transaction(layer, &key, flow) : NULL;
 		if (!transaction) {
 			layer->stats.refused_limit++;

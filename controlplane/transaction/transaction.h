@@ -56,12 +56,27 @@ struct transaction_event {
 };
 typedef void transaction_handler(struct transaction *transaction, const struct transaction_event *event, void *arg);
 
+struct transaction_reply;
+
+/* What becomes of a request that would open a transaction. */
+enum transaction_admission {
+	TRANSACTION_ADMIT,
+	TRANSACTION_REFUSE, /* the reply goes out, and nothing is remembered: a repetition is asked about anew */
+	TRANSACTION_IGNORE, /* silence */
+};
+
 struct transaction_user {
 	/* A new request, never ACK or CANCEL. It has to be answered by transaction_respond, now or later. */
 	void (*on_request)(void *arg, struct transaction *transaction);
 	/* An ACK that belongs to no failed INVITE: the one for a 2xx. Its dialog calls transaction_acked. */
 	void (*on_ack)(void *arg, const struct sip_message *ack, const struct transport_flow *flow);
 	void *arg;
+	/* The door, before anything is parsed: false leaves the message unread. NULL: it is open. */
+	bool (*on_source)(void *arg, const struct transport_flow *flow);
+	/* Before a transaction is made, so that strangers cost no memory. REFUSE: fill in *reply (its to_tag is not
+	 * used); of CANCEL only IGNORE is heeded. NULL: all are admitted. */
+	enum transaction_admission (*on_admission)(void *arg, const struct sip_message *request,
+						   const struct transport_flow *flow, struct transaction_reply *reply);
 };
 
 struct transaction_options {
@@ -134,6 +149,7 @@ struct transaction_stats {
 	uint64_t requests, responses; /* received, parsed */
 	uint64_t retransmissions_received, retransmissions_sent;
 	uint64_t refused_broken, refused_limit; /* requests answered statelessly: 400 and kin; 503 */
+	uint64_t refused_stateless, ignored;    /* by on_admission; ignored: by on_source too */
 	uint64_t dropped;                       /* broken or stray responses and ACKs */
 	uint64_t timeouts, transport_errors;
 	uint32_t transactions; /* now */

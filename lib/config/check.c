@@ -64,6 +64,32 @@ static int check_sip(struct conf_loader *loader)
 	return 0;
 }
 
+static int check_prefixes(struct conf_loader *loader, const struct conf_strings *list, const char *path)
+{
+	struct net_prefix prefix;
+
+	for (size_t i = 0; i < list->len; i++)
+		if (net_prefix_parse(view_of(list->at[i]), &prefix) < 0)
+			return conf_refuse(loader, blame(loader, path),
+					   "%s has \"%.60s\"; write addresses and prefixes, such as \"192.0.2.0/24\"",
+					   path, list->at[i]);
+	return 0;
+}
+
+static int check_security(struct conf_loader *loader)
+{
+	const struct conf_security *security = &loader->conf->security;
+	int error = check_prefixes(loader, &security->allow, "security.allow");
+
+	for (size_t i = 0; i < security->scanners.len && error == 0; i++)
+		if (strlen(security->scanners.at[i]) < 4)
+			error = conf_refuse(loader, blame(loader, "security.scanners"),
+					    "security.scanners has \"%s\", which many phones have in their name; write "
+					    "four characters at least",
+					    security->scanners.at[i]);
+	return error ? error : check_prefixes(loader, &security->deny, "security.deny");
+}
+
 static int check_media(struct conf_loader *loader)
 {
 	return check_pool(loader, &loader->conf->media.port_pool, blame(loader, "media.port_pool.start"));
@@ -284,7 +310,7 @@ static int check_extensions(struct conf_loader *loader)
 int conf_check(struct conf_loader *loader)
 {
 	static int (*const checks[])(struct conf_loader *) = {
-		check_sip,        check_media,     check_events,   check_cdr,
+		check_sip,        check_security,  check_media,    check_events,     check_cdr,
 		check_monitoring, check_dataplane, check_dialplan, check_extensions,
 	};
 	int error = 0;

@@ -69,6 +69,13 @@ struct conf_auth {
 	uint32_t ban_window_s, ban_time_s;
 };
 
+struct conf_security {
+	struct conf_strings allow, deny; /* prefixes, checked */
+	bool silent_scanners;
+	struct conf_strings scanners; /* parts of a User-Agent, beside those that everybody knows */
+	uint32_t requests_per_second; /* of one source; 0: no limit */
+};
+
 enum conf_media_mode { CONF_MEDIA_BYPASS };
 
 struct conf_media {
@@ -170,6 +177,7 @@ struct conf_dialplan {
 struct conf {
 	struct conf_sip sip;
 	struct conf_auth auth;
+	struct conf_security security;
 	struct conf_media media;
 	struct conf_events events;
 	struct conf_cdr cdr;

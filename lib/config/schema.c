@@ -102,6 +102,20 @@ static const struct schema_row auth_rows[] = {
 };
 static const struct schema_group auth_group = GROUP_OF(auth_rows, struct conf_auth);
 
+static const struct schema_row security_rows[] = {
+	ROW("allow", struct conf_security, allow, 0, 1024, "", "",
+	    "Addresses and prefixes that nothing of this group, and no ban, applies to: carriers, edge proxies."),
+	ROW("deny", struct conf_security, deny, 0, 1024, "", "",
+	    "Addresses and prefixes that get no answer; with [ \"0.0.0.0/0\", \"::/0\" ] only allow is served."),
+	ROW("silent_scanners", struct conf_security, silent_scanners, 0, 0, "true", "",
+	    "Give no answer to programs that look for victims and say so: friendly-scanner, sipvicious and their kin."),
+	ROW("scanners", struct conf_security, scanners, 0, 32, "", "",
+	    "Further such programs: a part of their User-Agent, or of the name in From, in any case."),
+	ROW("requests_per_second", struct conf_security, requests_per_second, 0, 1000000, "0", "",
+	    "New requests outside dialogs from one address; more get no answer; 0: no limit. Loopback has none."),
+};
+static const struct schema_group security_group = GROUP_OF(security_rows, struct conf_security);
+
 static const struct schema_row port_pool_rows[] = {
 	ROW("start", struct conf_port_pool, start, 1024, 65534, "10000", "", "First port, even."),
 	ROW("end", struct conf_port_pool, end, 1025, 65535, "20000", "", "Last port."),
@@ -246,6 +260,7 @@ static const struct schema_group extension_group = GROUP_OF_WITH_WHERE(extension
 static const struct schema_row root_rows[] = {
 	GROUP("sip", struct conf, sip, &sip_group, "Signalling."),
 	GROUP("auth", struct conf, auth, &auth_group, "Digest authentication of phones."),
+	GROUP("security", struct conf, security, &security_group, "Who is not listened to."),
 	GROUP("media", struct conf, media, &media_group, "Media, as both daemons see it."),
 	GROUP("dataplane", struct conf, dataplane, &dataplane_group, "The engine's threads and network ports."),
 	GROUP("dialplan", struct conf, dialplan, &dialplan_group, "Which number leads where."),

@@ -64,6 +64,7 @@ struct asked {
 	const char *user, *password, *realm, *nonce, *digest_uri, *nc, *cnonce, *qop, *algorithm; /* "-": left out */
 	bool is_without_credentials, is_proxy;
 	const char *header; /* raw, instead of credentials */
+	bool is_screened;   /* auth_screen first, as the app does */
 };
 
 static const char *or_usual(const char *value, const char *usual)
@@ -143,7 +144,10 @@ static enum auth_result ask(struct fixture *f, const struct asked *a, struct aut
 		write_credentials(f, a, &text);
 	text_add_string(&text, "Content-Length: 0\r\n\r\n");
 	parse(&text, &message);
-	auth_check(f->auth, &message, &f->source, a->is_proxy ? AUTH_PROXY : AUTH_SERVER, f->now_ms, ret_verdict);
+	if (!a->is_screened ||
+	    auth_screen(f->auth, &message, &f->source, a->is_proxy ? AUTH_PROXY : AUTH_SERVER, f->now_ms, ret_verdict))
+		auth_check(f->auth, &message, &f->source, a->is_proxy ? AUTH_PROXY : AUTH_SERVER, f->now_ms,
+			   ret_verdict);
 	if (ret_verdict->nonce[0])
 		memcpy(f->nonce, ret_verdict->nonce, sizeof(f->nonce));
 	return ret_verdict->result;
@@ -252,14 +256,16 @@ static void test_check_by_rows(void **state)
 		 403},
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+	for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+		struct asked asked = rows[i / 2].asked;
 		struct fixture *f = fixture_md5();
 		struct auth_verdict verdict;
 
 		challenge(f);
-		ask(f, &rows[i].asked, &verdict);
-		if (verdict.result != rows[i].result || verdict.status != rows[i].status)
-			fail_msg("%s: %s %u, %s", rows[i].name, auth_result_name(verdict.result), verdict.status,
+		asked.is_screened = i % 2 == 1; /* the same verdict either way */
+		ask(f, &asked, &verdict);
+		if (verdict.result != rows[i / 2].result || verdict.status != rows[i / 2].status)
+			fail_msg("%s: %s %u, %s", rows[i / 2].name, auth_result_name(verdict.result), verdict.status,
 				 verdict.why);
 		assert_int_equal(verdict.account != NULL,
 				 verdict.result == AUTH_OK || verdict.result == AUTH_FORBIDDEN);
@@ -581,6 +587,22 @@ static void test_answer_satisfies_check(void **state)
 	}
 }
 
+/* What was screened once is not believed for anything else: other bytes, method or source. */
+static void test_screened_request_vouches_for_itself_only(void **state)
+{
+	struct fixture *f = fixture_md5();
+
+	challenge(f);
+	assert_int_equal(ask_result(f, &(struct asked){.is_screened = true}), AUTH_OK);
+	assert_int_equal(ask_result(f, &(struct asked){.is_screened = true}), AUTH_STALE); /* a replay */
+	challenge(f);
+	assert_int_equal(ask_result(f, &(struct asked){.is_screened = true, .password = "wrong"}), AUTH_CHALLENGE);
+	assert_int_equal(auth_stats(f->auth)->failures, 1);
+	assert_int_equal(ask_result(f, &(struct asked){.password = "wrong"}), AUTH_CHALLENGE);
+	assert_int_equal(auth_stats(f->auth)->failures, 2);
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -595,6 +617,7 @@ int main(void)
 		cmocka_unit_test(test_ban_is_not_for_those_who_never_got_the_nonce),
 		cmocka_unit_test(test_flood_of_strangers_does_not_disturb),
 		cmocka_unit_test(test_find_gives_hashes),
+		cmocka_unit_test(test_screened_request_vouches_for_itself_only),
 		cmocka_unit_test(test_answer_by_rows),
 		cmocka_unit_test(test_answer_refuses_what_cannot_be_quoted),
 		cmocka_unit_test(test_answer_satisfies_check),

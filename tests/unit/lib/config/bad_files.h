@@ -10,6 +10,11 @@
 	 "test.conf:3: unknown key extensions[1].pasword; did you mean password?"},
 	{"string for number", "sip: { listen_port = \"5060\"; };",
 	 "test.conf:1: sip.listen_port is a string; write a whole number from 1 to 65535"},
+	{"not a prefix", "security: {\n deny = [ \"192.0.2.0/24\", \"192.0.2.0/40\" ];\n};",
+	 "test.conf:2: security.deny has \"192.0.2.0/40\"; write addresses and prefixes, such as \"192.0.2.0/24\""},
+	{"a scanner that every phone has in its name", "security: { scanners = [ \"sip\" ]; };",
+	 "test.conf:1: security.scanners has \"sip\", which many phones have in their name; write four characters at "
+	 "least"},
 	{"number for string", "sip: { realm = 5; };",
 	 "test.conf:1: sip.realm is a number; write a \"string\" of 1 to 128 characters"},
 	{"number for bool", "cdr: { enabled = 1; };", "test.conf:1: cdr.enabled is a number; write true or false"},
