@@ -51,18 +51,12 @@ static int finish(struct transaction_layer *layer, struct view content_type, str
 	return error;
 }
 
-static bool has_room(const struct transaction_layer *layer, size_t size)
-{
-	return layer->stats.transactions < layer->options.transactions_max &&
-	       layer->stats.memory + size <= layer->options.memory_max;
-}
-
 static int send_new(struct transaction_layer *layer, enum sip_method method, const char *branch,
 		    const struct transport_flow *flow, struct view bytes, struct transaction **ret_transaction)
 {
 	struct transaction *transaction;
 
-	if (!has_room(layer, bytes.size))
+	if (!transaction_has_room(layer, 0, bytes.size))
 		return ERR_LIMIT;
 	transaction = transaction_new(layer, method == SIP_METHOD_INVITE ? CLIENT_INVITE : CLIENT_OTHER, flow);
 	if (!transaction)
@@ -116,6 +110,7 @@ int transaction_ack(struct transaction *invite, struct view content_type, struct
 		return error;
 	invite->ack_flow = layer->begun.flow;
 	transaction_transmit(invite, &invite->ack_flow, &invite->ack);
+	transaction_rest(invite);
 	return 0;
 }
 

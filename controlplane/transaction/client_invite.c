@@ -61,6 +61,7 @@ static void start_cancel(void *owner, const void *data)
 static void start_d(void *owner, const void *data)
 {
 	transaction_timer_start(owner, &timer_d);
+	transaction_rest(owner);
 }
 
 static void start_m(void *owner, const void *data)

@@ -44,12 +44,13 @@ int transaction_layer_new(struct loop *loop, const struct transaction_options *o
 	layer->user = *user;
 	layer->options = *options;
 	list_init(&layer->all);
+	list_init(&layer->resting);
 	o = &layer->options;
 	o->t1_ms = o->t1_ms ? o->t1_ms : 500;
 	o->t2_ms = o->t2_ms ? o->t2_ms : 4000;
 	o->t4_ms = o->t4_ms ? o->t4_ms : 5000;
-	o->transactions_max = o->transactions_max ? o->transactions_max : 20000;
-	o->memory_max = o->memory_max ? o->memory_max : (size_t)64 << 20;
+	o->transactions_max = o->transactions_max ? o->transactions_max : 200000;
+	o->memory_max = o->memory_max ? o->memory_max : (size_t)512 << 20;
 	o->retry_after_s = o->retry_after_s ? o->retry_after_s : 5;
 	if (map_init(&layer->servers, transaction_server_match) < 0 ||
 	    map_init(&layer->clients, transaction_client_match) < 0) {
@@ -66,7 +67,7 @@ void transaction_layer_free(struct transaction_layer *layer)
 
 	if (!layer)
 		return;
-	while ((link = list_first(&layer->all)))
+	while ((link = list_first(&layer->all)) || (link = list_first(&layer->resting)))
 		transaction_free(LIST_ENTRY(link, struct transaction, link));
 	map_fini(&layer->servers);
 	map_fini(&layer->clients);

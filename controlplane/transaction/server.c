@@ -89,14 +89,11 @@ static bool is_admitted(struct transaction_layer *layer, const struct sip_messag
 
 /* ---- requests come ---- */
 
-static bool has_room(const struct transaction_layer *layer, const struct sip_message *request)
+static bool has_room(struct transaction_layer *layer, const struct sip_message *request)
 {
-	uint32_t max = layer->options.transactions_max;
+	uint32_t kept_free = request->to.tag.at ? 0 : layer->options.transactions_max / 8;
 
-	if (!request->to.tag.at)
-		max -= max / 8;
-	return layer->stats.transactions < max &&
-	       layer->stats.memory + sizeof(*request) + request->size <= layer->options.memory_max;
+	return transaction_has_room(layer, kept_free, sizeof(*request) + request->size);
 }
 
 static struct transaction *open_transaction(struct transaction_layer *layer, const struct transaction_key *key,
@@ -235,5 +232,6 @@ void transaction_acked(struct transaction *transaction)
 {
 	if (BUG_ON(transaction->kind != SERVER_INVITE))
 		return;
-	transaction_feed(transaction, SERVER_INVITE_ACKED, NULL);
+	if (transaction_feed(transaction, SERVER_INVITE_ACKED, NULL))
+		transaction_rest(transaction);
 }

@@ -45,6 +45,7 @@ static void start_unanswered(void *owner, const void *data)
 static void start_j(void *owner, const void *data)
 {
 	transaction_timer_start(owner, &timer_j);
+	transaction_rest(owner);
 }
 
 static void pass_request(void *owner, const void *data)

@@ -224,6 +224,53 @@ static void end_run(void *arg)
 	transaction_free(transaction);
 }
 
+/* ---- room ---- */
+
+void transaction_rest(struct transaction *transaction)
+{
+	struct transaction_layer *layer = transaction->layer;
+
+	if (transaction->rests)
+		return;
+	transaction->rests = true;
+	transaction->rests_since_ms = loop_now_ms(layer->loop);
+	list_del(&transaction->link);
+	list_add(&layer->resting, &transaction->link);
+}
+
+static bool is_tight(const struct transaction_layer *layer)
+{
+	return layer->stats.transactions > layer->options.transactions_max / 4 * 3 ||
+	       layer->stats.memory > layer->options.memory_max / 4 * 3;
+}
+
+/* Their ends come after the turn, so each newcomer ends two: what is there shrinks until it is not tight any more. T4 is
+ * the longest that a message stays on the way; who would repeat itself has done so by then. */
+static void make_room(struct transaction_layer *layer)
+{
+	enum { ENDED_EACH = 2 };
+	uint64_t now_ms = loop_now_ms(layer->loop);
+
+	for (int i = 0; i < ENDED_EACH && is_tight(layer); i++) {
+		struct list *link = list_first(&layer->resting);
+		struct transaction *oldest = link ? LIST_ENTRY(link, struct transaction, link) : NULL;
+
+		if (!oldest || now_ms < oldest->rests_since_ms + layer->options.t4_ms)
+			return;
+		list_del(&oldest->link);
+		list_add(&layer->all, &oldest->link);
+		layer->stats.ended_early++;
+		transaction_end(oldest, NULL);
+	}
+}
+
+bool transaction_has_room(struct transaction_layer *layer, uint32_t kept_free, size_t size)
+{
+	make_room(layer);
+	return layer->stats.transactions + kept_free < layer->options.transactions_max &&
+	       layer->stats.memory + size <= layer->options.memory_max;
+}
+
 /* ---- life ---- */
 
 struct transaction *transaction_new(struct transaction_layer *layer, enum transaction_kind kind,

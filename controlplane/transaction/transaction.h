@@ -18,7 +18,9 @@
  * Limits: transactions_max, of which the last eighth is kept for requests within a dialog; memory_max bytes for all kept
  * messages together (a server transaction keeps the request and the last response, a client transaction the request
  * and its ACK): beyond either, requests get a stateless 503 with Retry-After and transaction_send says ERR_LIMIT. A
- * transaction itself is below 1 KiB. A request other than INVITE that nobody answers is given up after 64*T1.
+ * transaction itself is below 1 KiB. From three quarters of either on, transactions that have said their last and only
+ * absorb repetitions end when they are T4 old instead of after 64*T1, the oldest first, so that a busy server is
+ * limited by what it does and not by what it did. A request other than INVITE that nobody answers is given up after 64*T1.
  */
 #ifndef CONTROLPLANE_TRANSACTION_TRANSACTION_H
 #define CONTROLPLANE_TRANSACTION_TRANSACTION_H
@@ -81,8 +83,8 @@ struct transaction_user {
 
 struct transaction_options {
 	uint32_t t1_ms, t2_ms, t4_ms; /* 0: 500, 4000, 5000 */
-	uint32_t transactions_max;    /* 0: 20000 */
-	size_t memory_max;            /* bytes; 0: 64 MiB */
+	uint32_t transactions_max;    /* 0: 200000 */
+	size_t memory_max;            /* bytes; 0: 512 MiB */
 	uint32_t retry_after_s;       /* with 503; 0: 5 */
 	const char *server; /* Server and User-Agent header of what the layer makes itself; NULL: none. Copied */
 };
@@ -148,6 +150,7 @@ void transaction_print_history(const struct transaction *transaction, struct tex
 struct transaction_stats {
 	uint64_t requests, responses; /* received, parsed */
 	uint64_t retransmissions_received, retransmissions_sent;
+	uint64_t ended_early;                   /* to make room */
 	uint64_t refused_broken, refused_limit; /* requests answered statelessly: 400 and kin; 503 */
 	uint64_t refused_stateless, ignored;    /* by on_admission; ignored: by on_source too */
 	uint64_t dropped;                       /* broken or stray responses and ACKs */

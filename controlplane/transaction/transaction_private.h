@@ -58,7 +58,9 @@ struct transaction {
 	enum transaction_kind kind;
 	struct fsm fsm;
 	struct map_node node; /* in layer->servers or layer->clients */
-	struct list link;     /* in layer->all */
+	struct list link;     /* in layer->all, or layer->resting */
+	bool rests;
+	uint64_t rests_since_ms;
 	struct transport_flow flow;
 	transaction_handler *handler;
 	void *arg;
@@ -82,7 +84,8 @@ struct transaction_layer {
 	struct transaction_user user;
 	struct transaction_stats stats;
 	struct map servers, clients;
-	struct list all;
+	struct list all;     /* but those that rest */
+	struct list resting; /* have said their last and only absorb repetitions, the longest first */
 	struct {
 		bool is_open;
 		enum sip_method method;
@@ -107,6 +110,11 @@ bool transaction_feed(struct transaction *transaction, uint8_t event, const stru
 uint8_t transaction_status_event(unsigned status);
 /* Replaces *bytes by a copy and keeps the account. ERR_NOMEM. */
 int transaction_keep(struct transaction_layer *layer, struct bytes *bytes, struct view copy) WARN_UNUSED;
+/* It has said its last: from now on it may be ended early to make room. */
+void transaction_rest(struct transaction *transaction);
+/* Whether one more transaction with that many bytes may begin; kept_free of the transactions are for others. Ends some
+ * of those that rest when it gets tight. */
+bool transaction_has_room(struct transaction_layer *layer, uint32_t kept_free, size_t size);
 void transaction_forget(struct transaction_layer *layer, struct bytes *bytes);
 /* Sends; a failure is told later by EVENT_TRANSPORT_ERROR. What only found full buffers counts as lost on the way. */
 void transaction_transmit(struct transaction *transaction, const struct transport_flow *flow,

@@ -217,6 +217,30 @@ static void test_transaction_limit_answers_503(void **state)
 	assert_int_equal(transaction_stats(b.layer)->memory, 0);
 }
 
+/* What only absorbs repetitions makes room for what is new, but not before T4. */
+static void test_transaction_table_is_not_filled_by_what_is_over(void **state)
+{
+	struct transaction_options options = {.transactions_max = 16};
+
+	bench_fini(&b);
+	bench_init(&b, TRANSPORT_UDP, &options);
+	b.answer = 200;
+	assert_int_equal(open_requests(20, ""), 14);
+	bench_advance(&b, 4999);
+	bench_request(&b, "OPTIONS", "z9hG4bKearly", "");
+	assert_int_equal(b.requests, 14);
+	bench_advance(&b, 1);
+	bench_request(&b, "OPTIONS", "z9hG4bKlast", ""); /* the ends come after its turn */
+	bench_request(&b, "OPTIONS", "z9hG4bKlast", "");
+	assert_int_equal(b.requests, 15);
+	assert_int_equal(transaction_stats(b.layer)->ended_early, 2);
+	bench_request(&b, "OPTIONS", "z9hG4bKn13", ""); /* the newest are known as ever */
+	assert_int_equal(b.requests, 15);
+	bench_advance(&b, 32000);
+	assert_int_equal(transaction_stats(b.layer)->transactions, 0);
+	assert_int_equal(transaction_stats(b.layer)->memory, 0);
+}
+
 static void test_transaction_memory_limit_answers_503(void **state)
 {
 	struct transaction_options options = {.memory_max = 10000};
@@ -326,6 +350,7 @@ int main(void)
 		TEST(test_transaction_rport_is_forced),
 		TEST(test_transaction_limit_answers_503),
 		TEST(test_transaction_memory_limit_answers_503),
+		TEST(test_transaction_table_is_not_filled_by_what_is_over),
 		TEST(test_transaction_transport_error_is_told_after_the_call),
 		TEST(test_transaction_begin_and_send_in_order),
 		TEST(test_transaction_reply_carries_everything),
