@@ -1,6 +1,7 @@
 /* A call: what one leg does, said to the others. */
 #include "controlplane/call/actions.h"
 #include "controlplane/call/session.h"
+#include "controlplane/call/transfer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,27 @@ struct leg *call_other_leg(const struct call *call, const struct leg *leg)
 	return leg == call->caller ? call->callee : call->caller;
 }
 
+bool call_is_party(const struct call *call, const struct leg *leg)
+{
+	return leg == call->caller || leg == call->callee;
+}
+
+size_t call_free_legs(struct call *call)
+{
+	size_t count = 0;
+
+	LIST_FOREACH_SAFE (link, &call->legs) {
+		struct leg *leg = LIST_ENTRY(link, struct leg, link);
+
+		if (leg_state(leg) == LEG_GONE && !call_is_party(call, leg) && !transfer_holds(call, leg) &&
+		    !leg->stream && !leg->stream_is_ending)
+			leg_free(leg);
+		else
+			count++;
+	}
+	return count < CALL_LEGS_MAX ? CALL_LEGS_MAX - count : 0;
+}
+
 static void on_ring_timeout(void *arg)
 {
 	call_feed(arg, CALL_RING_TIMEOUT, NULL);
@@ -49,6 +71,7 @@ void call_free(struct call *call)
 
 	loop_timer_stop(loop, &call->ring_timer);
 	loop_timer_stop(loop, &call->linger_timer);
+	transfer_free(call->transfer);
 	while ((link = list_first(&call->legs)))
 		leg_free(LIST_ENTRY(link, struct leg, link));
 	map_del(&call->table->calls, &call->node);
@@ -126,7 +149,7 @@ void invite_callees(void *owner, const void *data)
 
 		if (leg->side != CDR_SIDE_CALLEE)
 			continue;
-		if (session_open(leg) != 0 ||
+		if (!leg->dialog || session_open(leg) != 0 ||
 		    (!call->is_offerless && session_pass(call->caller, leg, input->message, false) != 0)) {
 			leg_feed(leg, LEG_CALL_END, NULL);
 			continue;
@@ -139,7 +162,7 @@ void invite_callees(void *owner, const void *data)
 		refuse_call(call, CDR_SIDE_SYSTEM, 503, "no_media");
 }
 
-static void start_talk(struct call *call)
+void call_start_talk(struct call *call)
 {
 	struct loop *loop = call->table->services.loop;
 
@@ -159,7 +182,7 @@ void answer_echo(void *owner, const void *data)
 		refuse_call(call, CDR_SIDE_SYSTEM, 488, "no_common_media");
 		return;
 	}
-	start_talk(call);
+	call_start_talk(call);
 	session_commit(call->caller);
 	session_join(call->caller, call->caller);
 	answer = (struct leg_input){.body = description(call->caller)};
@@ -210,7 +233,7 @@ void connect_callee(void *owner, const void *data)
 		refuse_call(call, CDR_SIDE_CALLEE, 488, "bad_answer");
 		return;
 	}
-	start_talk(call);
+	call_start_talk(call);
 	session_commit(input->leg);
 	session_commit(call->caller);
 	session_join(call->caller, input->leg);
@@ -271,7 +294,7 @@ void pass_modify(void *owner, const void *data)
 		}
 		session_commit(leg);
 		offer_again(leg);
-	} else if (leg_state(other) != LEG_UP) {
+	} else if (!call_is_party(call, leg) || leg_state(other) != LEG_UP) {
 		refuse_change(leg, 491);
 	} else if (session_pass(leg, other, input->message, false) != 0) {
 		refuse_change(leg, 488);
@@ -301,6 +324,8 @@ void pass_not_modified(void *owner, const void *data)
 	struct call *call = owner;
 	const struct call_input *input = data;
 
+	if (transfer_on_not_modified(input->leg, input->status))
+		return;
 	if (input->status == 481 || input->status == 408) { /* the dialog is dead: RFC 3261 12.2.1.2 */
 		call_note(call, input->leg->side, input->status, 102, "lost");
 		call_feed(call, CALL_LEG_LEFT, input);
@@ -331,19 +356,26 @@ static unsigned told_status(unsigned status)
 	return status;
 }
 
-void note_failures(void *owner, const void *data)
+unsigned call_failure(const struct call *call, bool of_targets)
 {
-	struct call *call = owner;
 	unsigned status = 0;
-	struct call_cause cause;
 
 	LIST_FOREACH (link, &call->legs) {
 		const struct leg *leg = LIST_ENTRY(link, struct leg, link);
 
-		if (leg->side == CDR_SIDE_CALLEE && (status == 0 || failure_rank(leg->failure) > failure_rank(status)))
+		if (leg->is_target == of_targets && (of_targets || leg->side == CDR_SIDE_CALLEE) &&
+		    (status == 0 || failure_rank(leg->failure) > failure_rank(status)))
 			status = leg->failure;
 	}
-	cause = cause_of_status(told_status(status));
+	return status;
+}
+
+void note_failures(void *owner, const void *data)
+{
+	struct call *call = owner;
+	unsigned status = call_failure(call, false);
+	struct call_cause cause = cause_of_status(told_status(status));
+
 	call_note(call, CDR_SIDE_CALLEE, told_status(status), cause.q850, status == 408 ? "no_response" : cause.text);
 }
 
@@ -373,6 +405,7 @@ void clear(void *owner, const void *data)
 		table->active--;
 		metrics_sub(table->services.metrics, METRIC_ACTIVE_CALLS, 1);
 	}
+	transfer_stop(call);
 	loop_timer_stop(table->services.loop, &call->ring_timer);
 	loop_timer_start(table->services.loop, &call->linger_timer, LINGER_MS);
 	LIST_FOREACH (link, &call->legs)

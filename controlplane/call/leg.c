@@ -1,6 +1,7 @@
 /* A leg: from transaction events to the machine's events, and what the machine remembers. */
 #include "controlplane/call/leg.h"
 #include "controlplane/call/session.h"
+#include "controlplane/call/transfer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +107,8 @@ void leg_free(struct leg *leg)
 	forget(&leg->bye);
 	dialog_free(leg->dialog);
 	free(leg->description);
+	free(leg->heard);
+	loop_defer_cancel(leg->call->table->services.loop, &leg->lost);
 	list_del(&leg->link);
 	free(leg);
 }
@@ -216,6 +219,36 @@ void leave(void *owner, const void *data)
 	call_check_empty(leg->call);
 }
 
+void leg_take_over(struct leg *leg, struct leg *old)
+{
+	struct loop *loop = leg->call->table->services.loop;
+	uint64_t left_ms = loop_timer_left_ms(loop, &old->timer.timer);
+
+	leg->dialog = old->dialog;
+	leg->dialog->owner = leg;
+	old->dialog = NULL;
+	leg->wants_mux = old->wants_mux;
+	leg->sdp_session = old->sdp_session;
+	leg->sdp_version = old->sdp_version;
+	leg->description = old->description;
+	leg->heard = old->heard;
+	old->description = old->heard = NULL;
+	leg->knows_100rel = old->knows_100rel;
+	leg->knows_timer = old->knows_timer;
+	leg->knows_update = old->knows_update;
+	leg->timer.interval_s = old->timer.interval_s;
+	leg->timer.is_ours = old->timer.is_ours;
+	if (left_ms > 0)
+		loop_timer_start(loop, &leg->timer.timer, left_ms);
+	leg->remote = old->remote;
+	memcpy(leg->extension, old->extension, sizeof(leg->extension));
+	memcpy(leg->sip_call_id, old->sip_call_id, sizeof(leg->sip_call_id));
+	memcpy(leg->user_agent, old->user_agent, sizeof(leg->user_agent));
+	memcpy(leg->codec, old->codec, sizeof(leg->codec));
+	leg_feed(leg, LEG_CALL_TAKE, NULL);
+	leg_feed(old, LEG_CALL_PART, NULL);
+}
+
 /* ---- what the call is told ---- */
 
 static void tell(struct leg *leg, enum call_event event, const struct leg_input *input)
@@ -242,31 +275,34 @@ void tell_failed(void *owner, const void *data)
 	LIST_FOREACH (link, &leg->call->legs) {
 		const struct leg *other = LIST_ENTRY(link, struct leg, link);
 
-		if (other->side == CDR_SIDE_CALLEE && leg_state(other) != LEG_GONE)
+		if (other->side == leg->side && other->is_target == leg->is_target && leg_state(other) != LEG_GONE)
 			return;
 	}
 	tell(leg, CALL_ALL_FAILED, data);
 }
 
-static void leave_call(struct leg *leg, unsigned sip, unsigned q850, const char *text, const void *data)
+void leg_leave_call(struct leg *leg, unsigned sip, unsigned q850, const char *text, const struct leg_input *input)
 {
-	call_note(leg->call, leg->side, sip, q850, text);
-	tell(leg, CALL_LEG_LEFT, data);
+	enum call_event event = transfer_meaning_of_leaving(leg);
+
+	if (event == CALL_LEG_LEFT)
+		call_note(leg->call, leg->side, sip, q850, text);
+	tell(leg, event, input);
 }
 
 void tell_cancelled(void *owner, const void *data)
 {
-	leave_call(owner, 487, 16, "cancelled", data);
+	leg_leave_call(owner, 487, 16, "cancelled", data);
 }
 
 void tell_hung_up(void *owner, const void *data)
 {
-	leave_call(owner, 200, 16, "normal", data);
+	leg_leave_call(owner, 200, 16, "normal", data);
 }
 
 void tell_lost(void *owner, const void *data)
 {
-	leave_call(owner, 408, 102, "no_ack", data);
+	leg_leave_call(owner, 408, 102, "no_ack", data);
 }
 
 void tell_confirmed(void *owner, const void *data)
@@ -281,7 +317,7 @@ void tell_modify(void *owner, const void *data)
 
 void tell_modified(void *owner, const void *data)
 {
-	tell(owner, CALL_MODIFIED, data);
+	tell(owner, transfer_meaning_of_success(owner), data);
 }
 
 void tell_not_modified(void *owner, const void *data)
@@ -300,5 +336,5 @@ void tell_not_refreshed(void *owner, const void *data)
 
 	forget(&leg->modify);
 	if (input->status == 408 || input->status == 481)
-		leave_call(leg, input->status, 102, "lost", data);
+		leg_leave_call(leg, input->status, 102, "lost", data);
 }

@@ -92,7 +92,7 @@ void leg_write_own_headers(struct sip_writer *out, const struct leg *leg)
 {
 	dialog_write_contact(transactions(leg), &leg->dialog->flow, out);
 	sip_write_header(out, SIP_HEADER_ALLOW, CALL_ALLOW);
-	sip_write_header(out, SIP_HEADER_SUPPORTED, "timer");
+	sip_write_header(out, SIP_HEADER_SUPPORTED, CALL_SUPPORTED);
 }
 
 /* INVITE, re-INVITE, or UPDATE. */

@@ -44,6 +44,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_UPDATE] = FSM_NEVER,
 				[LEG_CALL_CONFIRM] = FSM_NEVER,
 				[LEG_CALL_REFRESH] = FSM_IGNORE,
+				[LEG_CALL_TAKE] = FSM_GO(LEG_UP),
+				[LEG_CALL_PART] = FSM_NEVER,
 			},
 		[LEG_OFFERED] =
 			{
@@ -66,6 +68,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_UPDATE] = FSM_RULE(LEG_OFFERED, FSM_DO(refuse_retry)),
 				[LEG_CALL_CONFIRM] = FSM_NEVER,
 				[LEG_CALL_REFRESH] = FSM_IGNORE,
+				[LEG_CALL_TAKE] = FSM_NEVER,
+				[LEG_CALL_PART] = FSM_NEVER,
 			},
 		[LEG_ANSWERED] =
 			{
@@ -87,6 +91,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_UPDATE] = FSM_RULE(LEG_ANSWERED, FSM_DO(refuse_retry)),
 				[LEG_CALL_CONFIRM] = FSM_NEVER,
 				[LEG_CALL_REFRESH] = FSM_IGNORE,
+				[LEG_CALL_TAKE] = FSM_NEVER,
+				[LEG_CALL_PART] = FSM_NEVER,
 			},
 		[LEG_PARTING] =
 			{
@@ -107,6 +113,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_UPDATE] = FSM_RULE(LEG_PARTING, FSM_DO(refuse_retry)),
 				[LEG_CALL_CONFIRM] = FSM_NEVER,
 				[LEG_CALL_REFRESH] = FSM_IGNORE,
+				[LEG_CALL_TAKE] = FSM_NEVER,
+				[LEG_CALL_PART] = FSM_NEVER,
 			},
 		[LEG_CALLING] =
 			{
@@ -123,6 +131,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_UPDATE] = FSM_RULE(LEG_CALLING, FSM_DO(refuse_retry)),
 				[LEG_CALL_CONFIRM] = FSM_NEVER,
 				[LEG_CALL_REFRESH] = FSM_IGNORE,
+				[LEG_CALL_TAKE] = FSM_NEVER,
+				[LEG_CALL_PART] = FSM_NEVER,
 			},
 		[LEG_RINGING] =
 			{
@@ -140,6 +150,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_UPDATE] = FSM_RULE(LEG_RINGING, FSM_DO(refuse_retry)),
 				[LEG_CALL_CONFIRM] = FSM_NEVER,
 				[LEG_CALL_REFRESH] = FSM_IGNORE,
+				[LEG_CALL_TAKE] = FSM_NEVER,
+				[LEG_CALL_PART] = FSM_NEVER,
 			},
 		[LEG_ACCEPTED] =
 			{
@@ -155,6 +167,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_OFFER] = FSM_IGNORE,
 				[LEG_PEER_FAILURE] = FSM_IGNORE,
 				[LEG_CALL_REFRESH] = FSM_IGNORE,
+				[LEG_CALL_TAKE] = FSM_NEVER,
+				[LEG_CALL_PART] = FSM_NEVER,
 			},
 		[LEG_CANCELLING] =
 			{
@@ -171,6 +185,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_UPDATE] = FSM_RULE(LEG_CANCELLING, FSM_DO(refuse_retry)),
 				[LEG_CALL_CONFIRM] = FSM_NEVER,
 				[LEG_CALL_REFRESH] = FSM_IGNORE,
+				[LEG_CALL_TAKE] = FSM_NEVER,
+				[LEG_CALL_PART] = FSM_NEVER,
 			},
 		[LEG_UP] =
 			{
@@ -195,6 +211,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_UPDATE] = FSM_RULE(LEG_UPDATING, FSM_DO(keep_reinvite), FSM_DO(tell_modify)),
 				[LEG_CALL_CONFIRM] = FSM_NEVER,
 				[LEG_CALL_REFRESH] = FSM_RULE(LEG_REFRESHING, FSM_DO(send_refresh)),
+				[LEG_CALL_TAKE] = FSM_NEVER,
+				[LEG_CALL_PART] = FSM_RULE(LEG_GONE, FSM_DO(leave)),
 			},
 		[LEG_ASKED] =
 			{
@@ -219,6 +237,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_UPDATE] = FSM_RULE(LEG_ASKED, FSM_DO(refuse_retry)),
 				[LEG_CALL_CONFIRM] = FSM_NEVER,
 				[LEG_CALL_REFRESH] = FSM_IGNORE,
+				[LEG_CALL_TAKE] = FSM_NEVER,
+				[LEG_CALL_PART] = FSM_NEVER,
 			},
 		[LEG_UPDATING] =
 			{
@@ -243,6 +263,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_INVITE] = FSM_NEVER,
 				[LEG_CALL_INVITE] = FSM_NEVER,
 				[LEG_PEER_BYE_DONE] = FSM_NEVER,
+				[LEG_CALL_TAKE] = FSM_NEVER,
+				[LEG_CALL_PART] = FSM_NEVER,
 			},
 		[LEG_CONFIRMING] =
 			{
@@ -267,6 +289,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_UPDATE] = FSM_RULE(LEG_CONFIRMING, FSM_DO(refuse_retry)),
 				[LEG_CALL_CONFIRM] = FSM_NEVER,
 				[LEG_CALL_REFRESH] = FSM_IGNORE,
+				[LEG_CALL_TAKE] = FSM_NEVER,
+				[LEG_CALL_PART] = FSM_NEVER,
 			},
 		[LEG_ASKING] =
 			{
@@ -292,6 +316,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_UPDATE] = FSM_RULE(LEG_ASKING, FSM_DO(refuse_pending)),
 				[LEG_CALL_CONFIRM] = FSM_NEVER,
 				[LEG_CALL_REFRESH] = FSM_IGNORE,
+				[LEG_CALL_TAKE] = FSM_NEVER,
+				[LEG_CALL_PART] = FSM_NEVER,
 			},
 		[LEG_REFRESHING] =
 			{
@@ -317,6 +343,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_INVITE] = FSM_NEVER,
 				[LEG_CALL_INVITE] = FSM_NEVER,
 				[LEG_PEER_BYE_DONE] = FSM_NEVER,
+				[LEG_CALL_TAKE] = FSM_NEVER,
+				[LEG_CALL_PART] = FSM_NEVER,
 			},
 		[LEG_ENDING] =
 			{
@@ -340,6 +368,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_UPDATE] = FSM_RULE(LEG_ENDING, FSM_DO(refuse_gone)),
 				[LEG_CALL_CONFIRM] = FSM_IGNORE,
 				[LEG_CALL_REFRESH] = FSM_IGNORE,
+				[LEG_CALL_TAKE] = FSM_NEVER,
+				[LEG_CALL_PART] = FSM_NEVER,
 			},
 		[LEG_GONE] =
 			{
@@ -364,6 +394,8 @@ static const struct fsm_cell cells[LEG_STATE_COUNT][LEG_EVENT_COUNT] =
 				[LEG_PEER_UPDATE] = FSM_RULE(LEG_GONE, FSM_DO(refuse_gone)),
 				[LEG_CALL_CONFIRM] = FSM_IGNORE,
 				[LEG_CALL_REFRESH] = FSM_IGNORE,
+				[LEG_CALL_TAKE] = FSM_NEVER,
+				[LEG_CALL_PART] = FSM_NEVER,
 			},
 };
 

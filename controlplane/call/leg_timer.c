@@ -1,6 +1,7 @@
 /* Session timers, RFC 4028: a party that knows them is heard of in time, or the call ends. Each leg has its own. */
 #include "controlplane/call/leg.h"
 #include "controlplane/call/session.h"
+#include "controlplane/call/transfer.h"
 
 #include "lib/config/config.h"
 
@@ -24,7 +25,7 @@ static void start(struct leg *leg)
 static void on_timer(void *arg)
 {
 	struct leg *leg = arg;
-	struct call_input input = {.leg = leg};
+	static const struct leg_input nothing;
 
 	if (leg->timer.is_ours) {
 		/* Again in a while: refused, or something else was going on. What is agreed anew starts it anew. */
@@ -33,8 +34,9 @@ static void on_timer(void *arg)
 		leg_feed(leg, LEG_CALL_REFRESH, NULL);
 		return;
 	}
-	call_note(leg->call, CDR_SIDE_SYSTEM, 200, 102, "session_expired");
-	call_feed(leg->call, CALL_LEG_LEFT, &input);
+	if (transfer_meaning_of_leaving(leg) == CALL_LEG_LEFT)
+		call_note(leg->call, CDR_SIDE_SYSTEM, 200, 102, "session_expired");
+	leg_leave_call(leg, 200, 102, "session_expired", &nothing);
 }
 
 void timer_init(struct leg *leg)

@@ -7,6 +7,7 @@
 #include "controlplane/dialog/dialog.h"
 #include "controlplane/loop/loop.h"
 #include "controlplane/media/media.h"
+#include "controlplane/routing/routing.h"
 #include "controlplane/transaction/transaction.h"
 #include "lib/container/list.h"
 #include "lib/fsm/fsm.h"
@@ -50,12 +51,17 @@
 	X(LEG_CALL_CONFIRM, "call_confirm") /* the answer for the ACK of an accepted leg */                            \
 	X(LEG_CALL_MODIFY, "call_modify")                                                                              \
 	X(LEG_CALL_REFRESH, "call_refresh") /* the session timer wants a refresh */                                    \
+	X(LEG_CALL_TAKE, "call_take")       /* new: the dialog of another call's leg is its own from now on */         \
+	X(LEG_CALL_PART, "call_part")       /* up: its dialog was taken */                                             \
 	X(LEG_CALL_END, "call_end")
 #define CALL_ENUM(name, text) name,
 enum leg_state { LEG_STATE_LIST(CALL_ENUM) LEG_STATE_COUNT };
 enum leg_event { LEG_EVENT_LIST(CALL_ENUM) LEG_EVENT_COUNT };
 
 /* What an event brings. */
+struct auth_account;
+struct transfer;
+
 struct leg_input {
 	const struct sip_message *message;
 	const struct transport_flow *flow;
@@ -111,6 +117,10 @@ struct leg {
 	bool wants_mux;                  /* its offer had a=rtcp-mux */
 	uint64_t sdp_session, sdp_version;
 	char *description;                            /* the session description that we sent last; NULL: none */
+	char *heard;                                  /* the peer's last one that was of use; NULL: none */
+	char extension[65];                           /* whose phone it is; "": not one of ours */
+	bool has_referred;                            /* a REFER was accepted */
+	bool is_target;                               /* called, or calling, to take another leg's place */
 	unsigned failure;                             /* final status of an outgoing INVITE that failed */
 	bool is_offerless;                            /* out: our INVITE had no offer, so the 2xx has one */
 	bool knows_100rel, knows_timer, knows_update; /* the peer said so */
@@ -129,7 +139,9 @@ struct leg {
 	X(CALL_NEW, "new")                                                                                             \
 	X(CALL_OFFERING, "offering") /* callees ring or are about to */                                                \
 	X(CALL_UP, "up")                                                                                               \
-	X(CALL_CLEARING, "clearing") /* over for people; waits for the last answers and counters */                    \
+	X(CALL_TRANSFERRING, "transferring") /* up; who is to take a party's place is called */                        \
+	X(CALL_JOINING, "joining")           /* up; who stays is asked to talk with the newcomer */                    \
+	X(CALL_CLEARING, "clearing")         /* over for people; waits for the last answers and counters */            \
 	X(CALL_OVER, "over")
 #define CALL_EVENT_LIST(X)                                                                                             \
 	X(CALL_ROUTED, "routed")         /* callees are there, invite them */                                          \
@@ -144,9 +156,14 @@ struct leg {
 	X(CALL_MODIFY, "modify")       /* a party's re-INVITE */                                                       \
 	X(CALL_MODIFIED, "modified")   /* the other party agreed */                                                    \
 	X(CALL_NOT_MODIFIED, "not_modified")                                                                           \
-	X(CALL_SILENT, "silent")   /* no RTP for media.rtp_timeout */                                                  \
-	X(CALL_HANG_UP, "hang_up") /* by us: API, shutdown */                                                          \
-	X(CALL_EMPTY, "empty")     /* nothing of it is left */
+	X(CALL_REFERRED, "referred")           /* a party sent REFER, and the targets are there */                     \
+	X(CALL_NEWCOMER, "newcomer")           /* somebody wants to take a party's place, and has answered */          \
+	X(CALL_JOINED, "joined")               /* who stays agreed to talk with the newcomer */                        \
+	X(CALL_NOT_JOINED, "not_joined")       /* the newcomer cannot be joined, or gave up */                         \
+	X(CALL_REPLACED_LEFT, "replaced_left") /* the party whose place is to be taken hung up already */              \
+	X(CALL_SILENT, "silent")               /* no RTP for media.rtp_timeout */                                      \
+	X(CALL_HANG_UP, "hang_up")             /* by us: API, shutdown */                                              \
+	X(CALL_EMPTY, "empty")                 /* nothing of it is left */
 enum call_state { CALL_STATE_LIST(CALL_ENUM) CALL_STATE_COUNT };
 enum call_event { CALL_EVENT_LIST(CALL_ENUM) CALL_EVENT_COUNT };
 #undef CALL_ENUM
@@ -177,6 +194,8 @@ struct call {
 	struct loop_timer ring_timer, linger_timer;
 	struct loop_message over;
 	bool is_active, has_cause, is_recorded;
+	struct transfer *transfer;           /* the last one, as long as anybody wants to hear of it; or NULL */
+	char transferred_to[CDR_PARTY_SIZE]; /* for the record; "": was not */
 	bool is_offerless; /* the INVITE had no offer: the callee makes one, the caller's ACK answers it */
 	struct call_cause cause;
 	char caller_party[CDR_PARTY_SIZE], callee_party[CDR_PARTY_SIZE];
@@ -205,6 +224,14 @@ void call_note(struct call *call, enum cdr_side side, unsigned sip, unsigned q85
 /* A leg or a stream is gone: feeds CALL_EMPTY when it was the last. */
 void call_check_empty(struct call *call);
 struct leg *call_other_leg(const struct call *call, const struct leg *leg);
+/* One of the two who talk, or the one that calls. */
+bool call_is_party(const struct call *call, const struct leg *leg);
+/* How many legs may be added; those that are gone and matter to nobody make room. */
+size_t call_free_legs(struct call *call);
+/* What the failed legs of callees, or of a transfer's targets, come to for who called them: a status. */
+unsigned call_failure(const struct call *call, bool of_targets);
+/* The talk of two parties begins. */
+void call_start_talk(struct call *call);
 
 /* ---- leg.c ---- */
 extern const struct fsm_machine leg_machine;
@@ -216,10 +243,26 @@ bool leg_is_up(const struct leg *leg);        /* up, whatever re-INVITE is going
 bool leg_has_answered(const struct leg *leg); /* out: a 2xx came */
 void leg_on_server_event(struct transaction *transaction, const struct transaction_event *event, void *arg);
 
+/* The leg's party is out of it: notes why and tells the call. */
+void leg_leave_call(struct leg *leg, unsigned sip, unsigned q850, const char *text, const struct leg_input *input);
+/* The dialog of a leg that is up, and what is known of its peer, becomes a new leg's; the old one is gone then. */
+void leg_take_over(struct leg *leg, struct leg *old);
+
 /* ---- table.c ---- */
-#define CALL_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE"
+#define CALL_ALLOW     "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, REFER"
+#define CALL_SUPPORTED "timer, replaces, norefersub"
 
 /* ---- invite.c ---- */
+/* Who calls, as the callee is told. */
+struct invite_caller {
+	struct view display, user; /* may be empty */
+	unsigned max_forwards;     /* 0: the usual */
+};
+void invite_caller_of(const struct auth_account *account, const struct sip_message *invite,
+		      struct invite_caller *ret_caller);
+/* Adds the legs that the dial plan decided on, still to be fed LEG_CALL_INVITE. ERR_NOT_FOUND: none; the cause says why. */
+int invite_add_legs(struct call *call, const struct routing_decision *decision, const struct invite_caller *caller,
+		    enum cdr_side side, struct call_cause *ret_cause) WARN_UNUSED;
 void invite_receive(struct call_table *table, struct transaction *transaction);
 
 /* ---- record.c ---- */

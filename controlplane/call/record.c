@@ -105,6 +105,7 @@ void record_write(struct call *call)
 	snprintf(record.call_id, sizeof(record.call_id), "%s", call->id);
 	snprintf(record.caller, sizeof(record.caller), "%s", call->caller_party);
 	snprintf(record.callee, sizeof(record.callee), "%s", call->callee_party);
+	snprintf(record.transferred_to, sizeof(record.transferred_to), "%s", call->transferred_to);
 	snprintf(record.cause_text, sizeof(record.cause_text), "%s", call->cause.text ? call->cause.text : "normal");
 	fill_leg(&record.legs[CDR_SIDE_CALLER - 1], call->caller);
 	if (callee)

@@ -46,9 +46,14 @@ static void on_media(struct media_stream *stream, const struct media_event *even
 int session_open(struct leg *leg)
 {
 	struct call_table *table = leg->call->table;
-	struct leg *caller = leg->call->caller;
-	const struct media_stream *beside = leg == caller ? NULL : caller->stream;
-	int error = media_stream_new(table->services.media, &leg->remote.address, beside, on_media, leg, &leg->stream);
+	const struct media_stream *beside = NULL;
+	int error;
+
+	/* Streams of a call may be each other's source: all are on one worker. */
+	LIST_FOREACH (link, &leg->call->legs)
+		if (!beside)
+			beside = LIST_ENTRY(link, struct leg, link)->stream;
+	error = media_stream_new(table->services.media, &leg->remote.address, beside, on_media, leg, &leg->stream);
 
 	if (error) {
 		char text[NET_ADDRESS_TEXT];
@@ -123,6 +128,10 @@ static int read_description(struct leg *from, const struct sip_message *message,
 	else if (session->media[*ret_audio].rtcp_port > 0 &&
 		 sdp_media_rtcp(session, *ret_audio, offered.rtcp_mux, &offered.rtcp) != 0)
 		offered.rtcp = (struct net_endpoint){0};
+	free(from->heard);
+	from->heard = view_dup(message->body);
+	if (!from->heard)
+		return ERR_NOMEM;
 	direction = sdp_media_direction(session, *ret_audio);
 	offered.is_sending = direction & SDP_SENDONLY;
 	offered.is_receiving = direction & SDP_RECVONLY;
@@ -217,6 +226,23 @@ int session_pass(struct leg *from, struct leg *to, const struct sip_message *mes
 		from->wants_mux = from->offered.rtcp_mux;
 	}
 	printing.has_rtcp_mux = is_answer ? to->wants_mux : from->offered.rtcp_mux;
+	return say(to, &printing);
+}
+
+int session_pass_again(struct leg *from, struct leg *to)
+{
+	struct sdp_session session;
+	struct sdp_refusal refusal;
+	struct printing printing = {.session = &session};
+	int error = from->heard ? sdp_parse(view_of(from->heard), &session, &refusal) : ERR_STATE;
+
+	if (error == 0)
+		error = find_audio(&session, &printing.audio);
+	if (error)
+		return error;
+	session.media[printing.audio].section.has_direction = true;
+	session.media[printing.audio].section.direction = SDP_SENDRECV;
+	printing.has_rtcp_mux = session.media[printing.audio].has_rtcp_mux;
 	return say(to, &printing);
 }
 

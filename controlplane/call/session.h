@@ -10,6 +10,8 @@ void session_close(struct leg *leg);
 /* What `from` said for its peer, printed as ours for `to` (kept as to->description), and from's media noted in
  * from->offered. ERR_SYNTAX, ERR_UNSUPPORTED (no audio in it), ERR_TOO_LONG, ERR_NOMEM. */
 int session_pass(struct leg *from, struct leg *to, const struct sip_message *message, bool is_answer) WARN_UNUSED;
+/* The same with what `from` said last, as a new offer in which nobody is on hold; from's media stay as they are. */
+int session_pass_again(struct leg *from, struct leg *to) WARN_UNUSED;
 /* Our own answer to a leg's offer (echo), kept as leg->description. */
 int session_answer(struct leg *leg, const struct sip_message *message) WARN_UNUSED;
 /* The peer's answer in the ACK, when the offer was ours: taken note of and put in force. */

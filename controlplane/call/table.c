@@ -1,6 +1,7 @@
 /* All calls of one signalling thread: what comes in finds its leg; what is asked for is shown. */
 #include "controlplane/call/leg.h"
 #include "controlplane/call/session.h"
+#include "controlplane/call/transfer.h"
 
 #include <stdlib.h>
 
@@ -118,6 +119,9 @@ static void receive_in_dialog(struct call_table *table, struct transaction *tran
 	case SIP_METHOD_MESSAGE:
 		relay_request(dialog->owner, transaction);
 		break;
+	case SIP_METHOD_REFER:
+		transfer_on_refer(dialog->owner, transaction);
+		break;
 	case SIP_METHOD_OPTIONS:
 		transaction_respond_status(transaction, 200);
 		break;
@@ -150,6 +154,8 @@ void call_table_on_request(struct call_table *table, struct transaction *transac
 		invite_receive(table, transaction);
 	else if (request->method == SIP_METHOD_BYE)
 		transaction_respond_status(transaction, 481);
+	else if (request->method == SIP_METHOD_REFER) /* only who is in a call can be transferred */
+		transaction_respond_status(transaction, 403);
 	else
 		call_table_refuse_method(transaction);
 }
@@ -258,6 +264,9 @@ void call_table_walk(struct call_table *table, void (*visit)(const struct call_a
 
 		LIST_FOREACH (leg_link, &call->legs) {
 			const struct leg *leg = LIST_ENTRY(leg_link, struct leg, link);
+
+			if (about.leg_count == CALL_LEGS_MAX)
+				break;
 
 			about.legs[about.leg_count++] = (struct call_about_leg){
 				.id = leg->id,

@@ -20,6 +20,9 @@
  *                                       0 when not answered. Never more than duration
  *   disposition                         CDR_DISPOSITION_LIST
  *   hangup_side                         CDR_SIDE_LIST: who ended it
+ *   transferred_to                      who took a party's place while the call went on, the last one when several
+ *                                       did (transfer, pick-up); the legs are those at the end. In a call whose other
+ *                                       party went to another call (cause "transferred"): whom it talks to there
  *   cause                               {"sip":486,"q850":17,"text":"user_busy"}; sip: final status of the INVITE, or
  * 200 legs                                [{"side":"caller","sip_call_id","remote","user_agent","codec",
  *                                       "media":{"remote","packets_in","packets_out","bytes_in","bytes_out",
@@ -79,6 +82,7 @@ struct cdr_record {
 	enum cdr_disposition disposition;
 	enum cdr_side hangup_side;
 	uint16_t cause_sip, cause_q850; /* 0: none */
+	char transferred_to[CDR_PARTY_SIZE];
 	char cause_text[64];            /* "normal", "rtp_timeout", "no_route" ... */
 	struct cdr_leg legs[2];         /* enum cdr_side - 1: caller, callee */
 };

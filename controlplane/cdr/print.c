@@ -69,15 +69,16 @@ int cdr_print(const struct cdr_record *record, struct text *text)
 {
 	const uint64_t end_ms = record->end_wall_ms, answer_ms = record->answer_wall_ms;
 	json_t *node =
-		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:{s:o, s:o, s:o}, s:o}", "call_id",
+		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:{s:o, s:o, s:o}, s:o}", "call_id",
 			  document_text(record->call_id), "caller", document_text(record->caller), "callee",
 			  document_text(record->callee), "start_time", document_time(record->start_wall_ms),
 			  "answer_time", document_time(answer_ms), "end_time", document_time(end_ms), "duration",
 			  seconds_between(record->start_wall_ms, end_ms), "talk_duration",
 			  seconds_between(answer_ms ? answer_ms : end_ms, end_ms), "disposition",
 			  cdr_disposition_name(record->disposition), "hangup_side", cdr_side_name(record->hangup_side),
-			  "cause", "sip", number_or_null(record->cause_sip), "q850", number_or_null(record->cause_q850),
-			  "text", document_text(record->cause_text), "legs", legs_document(record));
+			  "transferred_to", document_text(record->transferred_to), "cause", "sip",
+			  number_or_null(record->cause_sip), "q850", number_or_null(record->cause_q850), "text",
+			  document_text(record->cause_text), "legs", legs_document(record));
 	int error = document_print(node, text);
 
 	if (error < 0)

@@ -2,7 +2,7 @@
  * calls, media, records. The media engine is a fake_dataplane, at 192.0.2.1.
  *
  * The block of the line "system signalling" is the configuration; without one there are extensions 1000 (password test1000),
- * 2000 (test2000) and 3000 (test3000).
+ * 2000 (test2000) and 3000 (test3000), who can call each other, and the echo 7777.
  * do streams         an event for each stream: "PORT to ADDRESS from PORT|none FLAGS"; FLAGS of receive, send; then "streams N"
  * do silent PORT     that stream heard nothing for its time-out
  * do latch PORT ENDPOINT   that stream learned its peer's address
@@ -40,7 +40,9 @@ struct system {
 
 static const char extensions[] = "extensions = ({ number = \"1000\"; password = \"test1000\"; },"
 				 "{ number = \"2000\"; password = \"test2000\"; },"
-				 "{ number = \"3000\"; password = \"test3000\"; });\n";
+				 "{ number = \"3000\"; password = \"test3000\"; });\n"
+				 "dialplan: { routes = ({ pattern = \"_[1-3]XXX\"; action = \"extension\"; },"
+				 "{ pattern = \"7777\"; action = \"echo\"; }); };\n";
 
 static void load_conf(struct system *system)
 {

@@ -149,7 +149,7 @@ static void test_cdr_line_has_the_fields_of_the_contract(void **state)
 		"{\"call_id\":\"c1\",\"caller\":\"1000@example.org\",\"callee\":\"2000@example.org\","
 		"\"start_time\":\"2026-11-21T11:59:49.800Z\",\"answer_time\":\"2026-11-21T11:59:50.100Z\","
 		"\"end_time\":\"2026-11-21T12:00:00.000Z\",\"duration\":11,\"talk_duration\":10,"
-		"\"disposition\":\"ANSWERED\",\"hangup_side\":\"caller\","
+		"\"disposition\":\"ANSWERED\",\"hangup_side\":\"caller\",\"transferred_to\":null,"
 		"\"cause\":{\"sip\":200,\"q850\":16,\"text\":\"normal\"},"
 		"\"legs\":[{\"side\":\"callee\",\"sip_call_id\":\"x@y\",\"remote\":null,\"user_agent\":null,"
 		"\"codec\":\"PCMA/"
