@@ -83,8 +83,8 @@ struct cdr_record {
 	enum cdr_side hangup_side;
 	uint16_t cause_sip, cause_q850; /* 0: none */
 	char transferred_to[CDR_PARTY_SIZE];
-	char cause_text[64];            /* "normal", "rtp_timeout", "no_route" ... */
-	struct cdr_leg legs[2];         /* enum cdr_side - 1: caller, callee */
+	char cause_text[64];    /* "normal", "rtp_timeout", "no_route" ... */
+	struct cdr_leg legs[2]; /* enum cdr_side - 1: caller, callee */
 };
 
 struct cdr_options {
