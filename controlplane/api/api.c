@@ -58,6 +58,14 @@ void api_answer_error(struct api_question *question, enum api_error error, const
 	api_refuse(request, error, message, NULL, NULL);
 }
 
+void api_answer_invalid(struct api_question *question)
+{
+	struct http_request *request = question->request;
+
+	question->request = NULL;
+	api_refuse(request, API_ERROR_INVALID, question->why, question->field, NULL);
+}
+
 void api_answer(struct api_question *question, int status, json_t *body)
 {
 	char *text = document_dump(body);
@@ -140,6 +148,29 @@ static void refuse_route(struct http_request *request, const struct text *method
 		api_refuse(request, API_ERROR_METHOD, "this path does not know that method", NULL, &allow);
 }
 
+/* Fills in *ret_body when the row wants one; otherwise the request was answered. */
+static bool take_body(struct http_request *request, const struct api_route *route, json_t **ret_body)
+{
+	json_t *body;
+
+	*ret_body = NULL;
+	if (!(route->flags & API_BODY)) {
+		if (request->body.size > 0)
+			api_refuse(request, API_ERROR_INVALID, "this request has no body", NULL, NULL);
+		return request->body.size == 0;
+	}
+	body = request->body.size <= API_BODY_MAX
+		       ? json_loadb(request->body.at, request->body.size, JSON_REJECT_DUPLICATES, NULL)
+		       : NULL;
+	if (json_is_object(body)) {
+		*ret_body = body;
+		return true;
+	}
+	json_decref(body);
+	api_refuse(request, API_ERROR_INVALID, "the body must be a JSON object, with each field once", NULL, NULL);
+	return false;
+}
+
 static void on_request(void *arg, struct http_request *request)
 {
 	struct api_listener *listener = arg;
@@ -149,6 +180,7 @@ static void on_request(void *arg, struct http_request *request)
 	struct text methods, field;
 	struct api_query query;
 	const char *why;
+	json_t *body;
 
 	text_init(&methods, methods_text, sizeof(methods_text));
 	text_init(&field, field_text, sizeof(field_text));
@@ -164,10 +196,8 @@ static void on_request(void *arg, struct http_request *request)
 		refuse_route(request, &methods);
 	else if (api_query_parse(request->query, route->parameters, &query, &field, &why) < 0)
 		api_refuse(request, API_ERROR_INVALID, why, field_text, NULL);
-	else if (request->body.size > 0)
-		api_refuse(request, API_ERROR_INVALID, "this request has no body", NULL, NULL);
-	else
-		api_ask(api, request, route, &query, id);
+	else if (take_body(request, route, &body))
+		api_ask(api, request, route, &query, id, body);
 }
 
 static void on_answer(void *arg, int status)

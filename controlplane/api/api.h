@@ -12,7 +12,7 @@
  * Access: /health, /ready and /metrics are open. Everything else needs `Authorization: Bearer TOKEN` once tokens are
  * configured. Without tokens api_new refuses an address that is not loopback unless allow_anonymous, and serves only
  * requests whose Host is loopback too, so that no web page reaches us through a name that it controls.
- * Limits: API_ROWS_MAX rows a page; those of controlplane/http; no request has a body yet.
+ * Limits: API_ROWS_MAX rows a page; those of controlplane/http; bodies are JSON objects of API_BODY_MAX bytes.
  */
 #ifndef CONTROLPLANE_API_API_H
 #define CONTROLPLANE_API_API_H
@@ -23,11 +23,13 @@
 
 struct loop;
 
-#define API_ROWS_MAX  1000
-#define API_ASK_MS    2000
-#define API_ID_SIZE   64 /* terminators included; longer text is cut by the source */
-#define API_TEXT_SIZE 128
-#define API_CALL_LEGS 4
+#define API_ROWS_MAX     1000
+#define API_ASK_MS       2000
+#define API_BODY_MAX     65536
+#define API_ID_SIZE      64 /* terminators included; longer text is cut by the source */
+#define API_TEXT_SIZE    128
+#define API_CALL_LEGS    4
+#define API_HISTORY_SIZE 32768 /* longer is cut */
 
 /* ---- what the sources fill in; all text terminated, any bytes ---- */
 struct api_leg_row {
@@ -91,6 +93,19 @@ struct api_status {
 	struct metrics_engine engine; /* is_up 0: away */
 };
 
+/* The SIP traffic log; "" and family 0: no such condition. */
+struct api_trace {
+	bool is_on;
+	struct net_prefix peer;
+	char call[256]; /* our call id, or a SIP Call-ID */
+	char extension[64];
+};
+struct api_trace_row {
+	struct api_trace now;
+	uint64_t written, lost; /* messages */
+	int last_errno;         /* of the disk */
+};
+
 /* A page: rows `offset`..., at most `capacity` of those that match; *ret_total counts all that match. Functions return
  * the number of rows written. */
 struct api_page {
@@ -110,6 +125,10 @@ struct api_sources {
 	size_t (*streams)(void *arg, const struct api_page *page, struct api_stream_row *rows, size_t *ret_total);
 	/* Begins to end the call. ERR_NOT_FOUND; ERR_STATE: it ends already. */
 	int (*hang_up)(void *arg, const char *call_id);
+	/* The last transitions of a call and its legs, a line each. ERR_NOT_FOUND. */
+	int (*history)(void *arg, const char *call_id, struct text *out);
+	/* Switches the SIP traffic log unless set is NULL, and tells how it stands. ERR_NOMEM. */
+	int (*trace)(void *arg, const struct api_trace *set, struct api_trace_row *ret_row);
 };
 
 struct api_options {

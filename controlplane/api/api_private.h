@@ -74,12 +74,15 @@ struct api_question {
 	const struct api_route *route;
 	struct api_query query;
 	char id[API_ID_SIZE]; /* the {parameter} of the path */
+	json_t *body;         /* an object when the row has API_BODY, else NULL; the question's */
 	struct list link;     /* in api->questions */
 	struct loop_timer deadline;
 	struct loop_message message; /* to the signalling thread, and back */
 	size_t size;                 /* of this struct with its rows */
 	/* filled in by fetch */
 	int error;
+	char field[64]; /* ERR_INVALID: of the body, and why */
+	const char *why;
 	size_t count, total;
 	bool is_late;    /* for show: the signalling thread did not answer in time */
 	uint64_t rows[]; /* of the type that fetch and show agree on */
@@ -89,6 +92,7 @@ struct api_question {
 enum api_route_flags {
 	API_OPEN = 1 << 0,       /* no token */
 	API_ON_METRICS = 1 << 1, /* also on the port of the metrics */
+	API_BODY = 1 << 3,       /* the request has a JSON object */
 	API_SHOW_LATE = 1 << 2,  /* show also answers when the signalling thread does not */
 };
 
@@ -130,14 +134,16 @@ struct api {
 	uint64_t started_ms, started_wall_ms;
 };
 
+/* Takes body over. */
 void api_ask(struct api *api, struct http_request *request, const struct api_route *route,
-	     const struct api_query *query, const char *id);
+	     const struct api_query *query, const char *id, json_t *body);
 void api_questions_end(struct api *api); /* answers those that wait with 503 */
 
 /* Answers the request of a question, once. */
 void api_answer(struct api_question *question, int status, json_t *body); /* body is let go; NULL: out of memory */
 void api_answer_text(struct api_question *question, int status, const char *content_type, char *body, size_t size);
 void api_answer_error(struct api_question *question, enum api_error error, const char *message);
+void api_answer_invalid(struct api_question *question); /* with question->field and why */
 void api_refuse(struct http_request *request, enum api_error error, const char *message, const char *field,
 		const struct http_header *extra);
 
@@ -159,6 +165,10 @@ void api_fetch_registrations(struct api_question *question);
 void api_show_registrations(struct api_question *question);
 void api_fetch_streams(struct api_question *question);
 void api_show_streams(struct api_question *question);
+void api_fetch_history(struct api_question *question);
+void api_show_history(struct api_question *question);
+void api_fetch_trace(struct api_question *question);
+void api_show_trace(struct api_question *question);
 void api_show_cdr(struct api_question *question);
 void api_show_openapi(struct api_question *question);
 

@@ -11,6 +11,7 @@ static void question_free(struct api_question *question)
 		loop_timer_stop(question->api->loop, &question->deadline);
 		list_del(&question->link);
 	}
+	json_decref(question->body);
 	free(question);
 }
 
@@ -52,7 +53,7 @@ static void on_deadline(void *arg)
 }
 
 void api_ask(struct api *api, struct http_request *request, const struct api_route *route,
-	     const struct api_query *query, const char *id)
+	     const struct api_query *query, const char *id, json_t *body)
 {
 	size_t count = route->parameters & API_LIMIT ? query->limit : 1;
 	size_t size = sizeof(struct api_question) + count * route->row_size;
@@ -61,6 +62,7 @@ void api_ask(struct api *api, struct http_request *request, const struct api_rou
 	if (api->question_bytes + size <= API_QUESTION_BYTES_MAX)
 		question = calloc(1, size);
 	if (!question) {
+		json_decref(body);
 		api_refuse(request, API_ERROR_LIMIT, "too many requests wait for an answer", NULL, NULL);
 		return;
 	}
@@ -68,6 +70,7 @@ void api_ask(struct api *api, struct http_request *request, const struct api_rou
 	question->request = request;
 	question->route = route;
 	question->query = *query;
+	question->body = body;
 	question->size = size;
 	memcpy(question->id, id, API_ID_SIZE);
 	list_init(&question->link);

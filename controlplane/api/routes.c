@@ -25,6 +25,8 @@ const struct api_route api_routes[] = {
 	 "One call", "the call"},
 	{"DELETE", "/api/v1/calls/{call_id}", 0, 0, 0, api_fetch_hang_up, api_show_hang_up,
 	 "Hang up", "never; 202 when the call begins to end"},
+	{"GET", "/api/v1/calls/{call_id}/history", 0, 0, API_HISTORY_SIZE, api_fetch_history, api_show_history,
+	 "The last transitions of a call's and its legs' state machines", "a line each"},
 	{"GET", "/api/v1/registrations", 0, PAGE | API_USER, sizeof(struct api_registration_row),
 	 api_fetch_registrations, api_show_registrations, "Phones that are registered now",
 	 "a page of contacts, and how many there are in all"},
@@ -34,6 +36,10 @@ const struct api_route api_routes[] = {
 	 "Packets that the media engine dropped, by reason", "every reason with its count"},
 	{"GET", "/api/v1/node", 0, 0, STATUS, api_fetch_status, api_show_node,
 	 "This node: versions, components, workers", "the node"},
+	{"GET", "/api/v1/trace", 0, 0, sizeof(struct api_trace_row), api_fetch_trace, api_show_trace,
+	 "The SIP traffic log: is it on, and for whom", "how it stands"},
+	{"PUT", "/api/v1/trace", API_BODY, 0, sizeof(struct api_trace_row), api_fetch_trace, api_show_trace,
+	 "Switch the SIP traffic log on or off", "how it stands now"},
 	{"GET", "/api/v1/openapi.json", 0, 0, 0, NULL, api_show_openapi,
 	 "This description", "OpenAPI 3.0"},
 };
@@ -129,7 +135,9 @@ static json_t *operation_document(const struct api_route *route)
 static int add_operation(json_t *paths, const struct api_route *route)
 {
 	json_t *path = json_object_get(paths, route->path);
-	const char *method = strcmp(route->method, "DELETE") == 0 ? "delete" : "get";
+	const char *method = strcmp(route->method, "DELETE") == 0 ? "delete"
+			     : strcmp(route->method, "PUT") == 0  ? "put"
+								  : "get";
 
 	if (!path && json_object_set_new(paths, route->path, json_object()) < 0)
 		return ERR_NOMEM;

@@ -12,6 +12,7 @@
 #include "controlplane/metrics/metrics.h"
 #include "controlplane/registrar/registrar.h"
 #include "controlplane/routing/routing.h"
+#include "controlplane/trace/trace.h"
 #include "controlplane/transaction/transaction.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
@@ -189,6 +190,26 @@ static int make_routing(struct signalling *signalling, struct signalling_problem
 	return error;
 }
 
+static bool find_call(void *arg, struct view sip_call_id, struct view local_tag, struct view remote_tag,
+		      char ret_call[TRACE_CALL_SIZE])
+{
+	_Static_assert((int)CALL_ID_SIZE == (int)TRACE_CALL_SIZE, "the trace knows our call ids");
+	return call_table_find_dialog(((struct signalling *)arg)->calls, sip_call_id, local_tag, remote_tag, ret_call);
+}
+
+static int make_trace(struct signalling *signalling, struct signalling_problem *problem)
+{
+	const struct conf_logging *logging = &signalling->conf->logging;
+	const struct trace_options options = {.directory = logging->sip_traffic_dir,
+					      .retention_days = logging->sip_traffic_retention_days,
+					      .size_max = (uint64_t)logging->sip_traffic_max_mb << 20,
+					      .find_call = find_call,
+					      .arg = signalling};
+	int error = trace_new(signalling->loop, &options, &signalling->trace);
+
+	return error ? error : trace_set(signalling->trace, &(struct trace_filter){.is_on = logging->sip_traffic});
+}
+
 static int make_transactions(struct signalling *signalling, struct signalling_problem *problem)
 {
 	struct transaction_options options = {.server = signalling->conf->sip.user_agent};
@@ -205,7 +226,7 @@ int signalling_new(const struct signalling_options *options, struct signalling *
 		   struct signalling_problem *ret_problem)
 {
 	static int (*const makers[])(struct signalling *, struct signalling_problem *) = {
-		make_auth, make_defence, make_registrar, make_routing, make_transactions,
+		make_auth, make_defence, make_registrar, make_routing, make_trace, make_transactions,
 	};
 	struct signalling *signalling = calloc(1, sizeof(*signalling));
 	int error = signalling ? 0 : ERR_NOMEM;
@@ -267,6 +288,8 @@ int signalling_start(struct signalling *signalling, struct transport *transport,
 	services.media = signalling->media;
 	if (error == 0)
 		error = call_table_new(&services, &signalling->calls);
+	if (error == 0)
+		trace_set_transport(signalling->trace, transport);
 	if (error)
 		snprintf(ret_problem->text, sizeof(ret_problem->text), "the calls cannot start: %s", error_text(error));
 	return error;
@@ -290,6 +313,7 @@ void signalling_free(struct signalling *signalling)
 	call_table_free(signalling->calls);
 	media_free(signalling->media);
 	transaction_layer_free(signalling->transactions);
+	trace_free(signalling->trace);
 	routing_free(signalling->routing);
 	registrar_free(signalling->registrar);
 	defence_free(signalling->defence);

@@ -23,6 +23,7 @@ struct loop;
 struct metrics;
 struct registrar;
 struct routing;
+struct trace;
 struct transaction_layer;
 
 struct signalling {
@@ -30,6 +31,7 @@ struct signalling {
 	struct loop *loop;
 	struct metrics *metrics;
 	struct cdr *cdr;
+	struct trace *trace;
 	struct transaction_layer *transactions;
 	struct transport *transport;
 	struct auth *auth;

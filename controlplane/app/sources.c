@@ -8,7 +8,9 @@
 #include "controlplane/defence/defence.h"
 #include "controlplane/loop/loop.h"
 #include "controlplane/registrar/registrar.h"
+#include "controlplane/trace/trace.h"
 #include "controlplane/transaction/transaction.h"
+#include "lib/log/log.h"
 
 #define COPY(to, ...) snprintf(to, sizeof(to), __VA_ARGS__)
 
@@ -182,6 +184,53 @@ static int hang_up(void *arg, const char *call_id)
 	return call_table_hang_up(((struct signalling *)arg)->calls, call_id);
 }
 
+static int history(void *arg, const char *call_id, struct text *out)
+{
+	return call_table_print_history(((struct signalling *)arg)->calls, call_id, out);
+}
+
+/* The Call-ID of the caller's leg, so that both legs of the call are in the log. */
+static void find_other_leg(const struct call_about *about, void *arg)
+{
+	struct trace_filter *filter = arg;
+
+	if (strcmp(about->id, filter->call) == 0 && about->leg_count > 0)
+		COPY(filter->call_other, "%s", about->legs[0].sip_call_id);
+}
+
+static void show_trace(const struct trace_filter *filter, struct api_trace *trace)
+{
+	trace->is_on = filter->is_on;
+	trace->peer = filter->peer;
+	COPY(trace->call, "%s", filter->call);
+	COPY(trace->extension, "%s", filter->extension);
+}
+
+static int trace(void *arg, const struct api_trace *set, struct api_trace_row *ret_row)
+{
+	struct signalling *signalling = arg;
+	struct trace_status now;
+	int error = 0;
+
+	if (set) {
+		struct trace_filter filter = {.is_on = set->is_on, .peer = set->peer};
+
+		COPY(filter.call, "%s", set->call);
+		COPY(filter.extension, "%s", set->extension);
+		if (filter.call[0])
+			call_table_walk(signalling->calls, find_other_leg, &filter);
+		error = trace_set(signalling->trace, &filter);
+	}
+	trace_status(signalling->trace, &now);
+	show_trace(&now.filter, &ret_row->now);
+	ret_row->written = now.written;
+	ret_row->lost = now.lost;
+	ret_row->last_errno = now.last_errno;
+	if (set && error == 0)
+		log_info("app", "the SIP traffic log is switched %s", set->is_on ? "on" : "off");
+	return error;
+}
+
 void signalling_sources(struct signalling *signalling, struct api_sources *ret_sources)
 {
 	*ret_sources = (struct api_sources){
@@ -192,6 +241,8 @@ void signalling_sources(struct signalling *signalling, struct api_sources *ret_s
 		.registrations = registrations,
 		.streams = streams,
 		.hang_up = hang_up,
+		.history = history,
+		.trace = trace,
 	};
 }
 

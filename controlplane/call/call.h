@@ -88,6 +88,9 @@ struct call_about {
 	size_t leg_count;
 	struct call_about_leg legs[CALL_LEGS_MAX];
 };
+/* The call of a dialog, into ret_call_id. False: there is none of that name. */
+bool call_table_find_dialog(struct call_table *table, struct view sip_call_id, struct view local_tag,
+			    struct view remote_tag, char ret_call_id[CALL_ID_SIZE]);
 /* Visits every call, oldest first. */
 void call_table_walk(struct call_table *table, void (*visit)(const struct call_about *about, void *arg), void *arg);
 /* The last transitions of a call and its legs, a line each, for error logs and the API. ERR_NOT_FOUND. */

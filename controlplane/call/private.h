@@ -11,6 +11,7 @@
 #include "controlplane/transaction/transaction.h"
 #include "lib/container/list.h"
 #include "lib/fsm/fsm.h"
+#include "lib/log/log.h"
 #include "lib/sip/sip.h"
 
 /* ---- a leg: one dialog with one party ---- */
@@ -212,6 +213,8 @@ struct call_table {
 	size_t extension_count;
 	uint32_t count, active, sessions;
 	uint64_t total;
+	bool is_ending;                 /* call_table_end_all was called */
+	struct log_limit history_limit; /* of failed calls in the log */
 };
 
 /* ---- call.c ---- */

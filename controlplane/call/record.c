@@ -84,6 +84,33 @@ static const struct leg *callee_leg(const struct call *call)
 	return last->side == CDR_SIDE_CALLEE ? last : NULL;
 }
 
+/* What led to a failure that is our own, or our engine's: for whoever has to find out why. */
+static void tell_history(const struct call *call)
+{
+	struct call_table *table = call->table;
+	char buffer[8192];
+	uint64_t suppressed;
+	struct view rest;
+	struct text text;
+
+	if (call->cause.side != CDR_SIDE_SYSTEM || call->cause.sip < 500 || table->is_ending)
+		return;
+	if (!log_limit_pass(&table->history_limit, loop_now_ms(table->services.loop), &suppressed))
+		return;
+	if (suppressed > 0)
+		log_warning("call", "the histories of %llu more failed calls were left out",
+			    (unsigned long long)suppressed);
+	text_init(&text, buffer, sizeof(buffer));
+	if (call_table_print_history(call->table, call->id, &text) != 0)
+		return;
+	rest = view_of(buffer);
+	while (rest.size > 0) {
+		struct view line = view_cut(&rest, '\n');
+
+		log_call(LOG_LEVEL_WARNING, "call", call->id, "history: %.*s", VIEW_ARG(line));
+	}
+}
+
 void record_write(struct call *call)
 {
 	const struct call_services *services = &call->table->services;
@@ -116,4 +143,5 @@ void record_write(struct call *call)
 		cdr_write(services->cdr, &record);
 	log_call(LOG_LEVEL_INFO, "call", call->id, "%s, ended by %s: %s", cdr_disposition_name(record.disposition),
 		 cdr_side_name(record.hangup_side), record.cause_text);
+	tell_history(call);
 }

@@ -193,6 +193,7 @@ void call_table_on_media(struct call_table *table, bool is_ready)
 
 void call_table_end_all(struct call_table *table)
 {
+	table->is_ending = true;
 	LIST_FOREACH_SAFE (link, &table->list) {
 		struct call *call = LIST_ENTRY(link, struct call, link);
 
@@ -281,6 +282,17 @@ void call_table_walk(struct call_table *table, void (*visit)(const struct call_a
 		}
 		visit(&about, arg);
 	}
+}
+
+bool call_table_find_dialog(struct call_table *table, struct view sip_call_id, struct view local_tag,
+			    struct view remote_tag, char ret_call_id[CALL_ID_SIZE])
+{
+	const struct dialog *dialog = dialog_find_named(&table->dialogs, sip_call_id, local_tag, remote_tag);
+	const struct leg *leg = dialog ? dialog->owner : NULL;
+
+	if (leg)
+		memcpy(ret_call_id, leg->call->id, CALL_ID_SIZE);
+	return leg != NULL;
 }
 
 int call_table_print_history(struct call_table *table, const char *call_id, struct text *out)

@@ -55,6 +55,8 @@ void transport_receive(struct transport *transport, const struct transport_flow 
 		transport->stats.keep_alives++;
 		return;
 	}
+	if (transport->observer.on_message)
+		transport->observer.on_message(transport->observer.arg, false, flow, (struct view){bytes, size});
 	transport->receiver.on_message(transport->receiver.arg, flow, bytes, size);
 }
 
@@ -94,6 +96,11 @@ const struct transport_listen *transport_listener(const struct transport *transp
 	return index < transport->options.listen_count ? &transport->options.listens[index] : NULL;
 }
 
+void transport_set_observer(struct transport *transport, const struct transport_observer *observer)
+{
+	transport->observer = *observer;
+}
+
 int transport_send(struct transport *transport, const struct transport_flow *flow, struct view bytes)
 {
 	const struct transport_listen *from =
@@ -110,6 +117,8 @@ int transport_send(struct transport *transport, const struct transport_flow *flo
 	}
 	transport->stats.sent++;
 	transport->stats.sent_bytes += bytes.size;
+	if (transport->observer.on_message)
+		transport->observer.on_message(transport->observer.arg, true, flow, bytes);
 	return 0;
 }
 

@@ -86,6 +86,14 @@ void transport_free(struct transport *transport); /* NULL is allowed */
 /* The endpoint a listener is bound to (port 0 was replaced by the real one); NULL beyond the last. */
 const struct transport_listen *transport_listener(const struct transport *transport, size_t index);
 
+/* Whoever wants to see all messages, keep-alives excepted: those received before anybody else does, those sent when they
+ * have left. One observer; on_message NULL: none, which costs a branch. */
+struct transport_observer {
+	void (*on_message)(void *arg, bool is_sent, const struct transport_flow *flow, struct view bytes);
+	void *arg;
+};
+void transport_set_observer(struct transport *transport, const struct transport_observer *observer);
+
 /* Sends now. ERR_TOO_LONG; ERR_AGAIN (buffers full: treat as lost on the way); ERR_NOT_FOUND (no route, no socket);
  * ERR_CLOSED (the connection is gone); ERR_PERMISSION (a packet filter); ERR_IO. */
 int transport_send(struct transport *transport, const struct transport_flow *flow, struct view bytes) WARN_UNUSED;

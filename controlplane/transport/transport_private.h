@@ -17,6 +17,7 @@ struct transport {
 	struct loop *loop;
 	struct transport_options options; /* listens carry the real ports */
 	struct transport_receiver receiver;
+	struct transport_observer observer;
 	struct transport_stats stats;
 };
 

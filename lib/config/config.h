@@ -105,6 +105,10 @@ struct conf_logging {
 	unsigned level;     /* enum log_level of lib/log */
 	unsigned format;    /* enum log_format of lib/log */
 	const char *output; /* "stdout", or a file's path */
+	bool sip_traffic;   /* at the start; the API switches it later */
+	const char *sip_traffic_dir;
+	uint32_t sip_traffic_retention_days; /* 0: for ever */
+	uint32_t sip_traffic_max_mb;         /* of a day's file */
 };
 
 struct conf_monitoring {

@@ -159,6 +159,14 @@ static const struct schema_row logging_rows[] = {
 	CHOICE("format", struct conf_logging, format, formats, "text", "json: an object a line."),
 	ROW("output", struct conf_logging, output, 1, 4000, "stdout", "",
 	    "\"stdout\", or a file that is opened anew on SIGHUP."),
+	ROW("sip_traffic", struct conf_logging, sip_traffic, 0, 0, "false", "",
+	    "Write every SIP message from the start; `voxctl trace` switches it while calls go on."),
+	ROW("sip_traffic_dir", struct conf_logging, sip_traffic_dir, 1, 400, "./logs", "",
+	    "Directory of sip_traffic_YYYYMMDD.log; made when it is needed."),
+	ROW("sip_traffic_retention_days", struct conf_logging, sip_traffic_retention_days, 0, 36500, "7", "days",
+	    "Older files of SIP traffic are removed; 0: never."),
+	ROW("sip_traffic_max_mb", struct conf_logging, sip_traffic_max_mb, 1, 1048576, "1024", "MB",
+	    "Largest size of a day's file; what comes later that day is lost."),
 };
 static const struct schema_group logging_group = GROUP_OF(logging_rows, struct conf_logging);
 

@@ -256,3 +256,34 @@ def test_voxctl(world):
         code, _, errors = node.voxctl(*arguments)
         if code != wanted_code or wanted not in errors:
             raise Failure(f"voxctl {arguments} ends with {code}: {errors}")
+
+
+def test_http_trace_and_history(world):
+    node = Node(world, "--calls", "1")
+
+    def put(body):
+        status, _, text = node.curl("/api/v1/trace", "-X", "PUT", "-d", body)
+        return status, json.loads(text)
+
+    checks.equal(node.get("/api/v1/trace")[1]["enabled"], False, "trace at first")
+    status, state = put('{"enabled": true, "peer": "192.0.2.0/24", "call": "c1", "extension": "1000"}')
+    checks.equal((status, state["enabled"], state["peer"], state["call"], state["extension"], state["written"]),
+                 (200, True, "192.0.2.0/24", "c1", "1000", 7), "trace switched on")
+    for body, field in (('{"enabled": 1}', "enabled"), ("{}", "enabled"), ('{"enabled": true, "peer": "x"}', "peer"),
+                        ('{"enabled": true, "call": 5}', "call"), ('{"enabled": true, "cal": "5"}', "cal"),
+                        ('{"enabled": true, "extension": "%s"}' % ("9" * 100), "extension")):
+        status, answer = put(body)
+        checks.equal((status, answer["error"].get("field")), (400, field), f"answer to {body}")
+    for body in ("", "[]", "{", '{"enabled": true, "enabled": false}'):
+        checks.equal(put(body)[0], 400, f"status of {body!r}")
+    checks.equal(node.get("/api/v1/trace")[1]["peer"], "192.0.2.0/24", "trace after wrong requests")
+    code, out, _ = node.voxctl("trace", "on", "--peer", "192.0.2.7")
+    checks.true(code == 0 and re.search(r"SIP traffic log +on\nof peer +192.0.2.7/32\n", out), f"voxctl trace on: {out}")
+    checks.true(node.voxctl("trace")[1].startswith("SIP traffic log  on"), "voxctl trace")
+    checks.true(node.voxctl("trace", "off")[1].startswith("SIP traffic log  off"), "voxctl trace off")
+    for arguments in (("trace", "maybe"), ("trace", "--peer", "192.0.2.7"), ("calls", "--peer", "192.0.2.7"), ("trace", "on", "x"), ("history",)):
+        checks.equal(node.voxctl(*arguments)[0], 2, f"exit code of voxctl {arguments}")
+    checks.equal(node.get("/api/v1/calls/call-0/history")[1], {"call_id": "call-0", "history": ["call call-0", "1 NEW --routed--> RINGING"]}, "history")
+    checks.equal(node.get("/api/v1/calls/call-9/history")[0], 404, "history of no call")
+    checks.equal(node.voxctl("history", "call-0")[1], "call call-0\n1 NEW --routed--> RINGING\n", "voxctl history")
+    checks.equal(node.voxctl("history", "call-9")[0], 1, "voxctl history of no call")

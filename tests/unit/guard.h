@@ -2,7 +2,6 @@
 #ifndef TESTS_UNIT_GUARD_H
 #define TESTS_UNIT_GUARD_H
 
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -50,16 +50,17 @@ static void explain_refusal(const struct voxctl_reply *reply)
 		fprintf(stderr, "The token is one of monitoring.tokens: --token TOKEN or VOXCTL_TOKEN.\n");
 }
 
-static struct curl_slist *make_headers(const struct voxctl_server *server)
+static struct curl_slist *make_headers(const struct voxctl_server *server, bool has_body)
 {
+	struct curl_slist *headers = has_body ? curl_slist_append(NULL, "Content-Type: application/json") : NULL;
 	char header[1024];
 	struct text text;
 
 	if (!server->token)
-		return NULL;
+		return headers;
 	text_init(&text, header, sizeof(header));
 	text_printf(&text, "Authorization: Bearer %s", server->token);
-	return curl_slist_append(NULL, header);
+	return curl_slist_append(headers, header);
 }
 
 static CURLcode perform(CURL *curl, const char *url, const char *method, struct curl_slist *headers, struct body *body,
@@ -79,11 +80,11 @@ static CURLcode perform(CURL *curl, const char *url, const char *method, struct 
 	return curl_easy_perform(curl);
 }
 
-enum voxctl_exit voxctl_fetch(const struct voxctl_server *server, const char *method, const char *path,
-			      long accepted_status, struct voxctl_reply *ret_reply)
+enum voxctl_exit voxctl_send(const struct voxctl_server *server, const char *method, const char *path,
+			     const char *request_body, long accepted_status, struct voxctl_reply *ret_reply)
 {
 	char url[2048], detail[CURL_ERROR_SIZE] = "";
-	struct curl_slist *headers = make_headers(server);
+	struct curl_slist *headers = make_headers(server, request_body != NULL);
 	CURL *curl = curl_easy_init();
 	struct body body = {0};
 	CURLcode code = CURLE_FAILED_INIT;
@@ -92,6 +93,8 @@ enum voxctl_exit voxctl_fetch(const struct voxctl_server *server, const char *me
 	*ret_reply = (struct voxctl_reply){0};
 	text_init(&text, url, sizeof(url));
 	text_printf(&text, "%s%s", server->url, path);
+	if (curl && request_body)
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request_body);
 	if (curl && !text.overflow)
 		code = perform(curl, url, method, headers, &body, detail);
 	if (code == CURLE_OK)
@@ -113,6 +116,12 @@ enum voxctl_exit voxctl_fetch(const struct voxctl_server *server, const char *me
 		return VOXCTL_DONE;
 	fprintf(stderr, "voxctl: %s does not answer as Voxlane's API does\n", server->url);
 	return VOXCTL_REFUSED;
+}
+
+enum voxctl_exit voxctl_fetch(const struct voxctl_server *server, const char *method, const char *path,
+			      long accepted_status, struct voxctl_reply *ret_reply)
+{
+	return voxctl_send(server, method, path, NULL, accepted_status, ret_reply);
 }
 
 void voxctl_reply_free(struct voxctl_reply *reply)

@@ -8,11 +8,12 @@ struct options {
 	struct voxctl_server server;
 	bool is_json;
 	uint32_t limit;
-	const char *argument;
+	const char *argument; /* NULL: none was given */
+	struct voxctl_trace trace;
 };
 
 struct command {
-	const char *name, *argument; /* argument NULL: it has none */
+	const char *name, *argument; /* argument NULL: it has none; in brackets: it may be left out */
 	const char *help;
 	enum voxctl_exit (*run)(const struct command *command, const struct options *options);
 	/* for lists */
@@ -187,6 +188,19 @@ static enum voxctl_exit run_hangup(const struct command *command, const struct o
 
 /* ---- commands and arguments ---- */
 
+static enum voxctl_exit run_history(const struct command *command, const struct options *options)
+{
+	return voxctl_history(&options->server, options->argument, options->is_json);
+}
+
+static enum voxctl_exit run_trace(const struct command *command, const struct options *options)
+{
+	struct voxctl_trace trace = options->trace;
+
+	trace.word = options->argument;
+	return voxctl_trace(&options->server, &trace, options->is_json);
+}
+
 #define LIST(path, list, empty, columns) run_list, path, list, empty, columns, ARRAY_LEN(columns)
 static const struct command commands[] = {
 	{"status", NULL, "what runs, whether it is ready, and the figures of this moment", run_status},
@@ -200,6 +214,8 @@ static const struct command commands[] = {
 	{"cdr", NULL, "the last call detail records, newest first",
 	 LIST("/api/cdr/recent", "records", "no calls have ended yet", cdr_columns)},
 	{"hangup", "CALL", "end a call (its id stands in `voxctl calls`)", run_hangup, "/api/v1/calls"},
+	{"history", "CALL", "what the state machines of a call and its legs did last", run_history},
+	{"trace", "[on|off]", "the SIP traffic log: all, or --peer, --call, --extension", run_trace},
 };
 
 static void print_help(FILE *to)
@@ -212,6 +228,9 @@ static void print_help(FILE *to)
 	}
 	fprintf(to, "\n"
 		    "  --limit N       rows at most, 1 to 1000 (calls, registrations, streams: 100; cdr: 10)\n"
+		    "  --peer P        trace on: only with this address or prefix\n"
+		    "  --call ID       trace on: only both legs of this call (or of this SIP Call-ID)\n"
+		    "  --extension N   trace on: only from or to this extension\n"
 		    "  --json          what the API answered, for programs\n"
 		    "  --url URL       the API; http://127.0.0.1:8080, or the variable VOXCTL_URL\n"
 		    "  --token TOKEN   one of monitoring.tokens, or the variable VOXCTL_TOKEN (not seen in ps)\n"
@@ -244,19 +263,23 @@ static uint32_t default_limit(const struct command *command)
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {
-		{"limit", required_argument, NULL, 'l'},
-		{"json", no_argument, NULL, 'j'},
-		{"url", required_argument, NULL, 'u'},
-		{"token", required_argument, NULL, 't'},
-		{"version", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"limit", required_argument, NULL, 'l'}, {"peer", required_argument, NULL, 'p'},
+		{"call", required_argument, NULL, 'c'},  {"extension", required_argument, NULL, 'e'},
+		{"json", no_argument, NULL, 'j'},        {"url", required_argument, NULL, 'u'},
+		{"token", required_argument, NULL, 't'}, {"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
 	};
 	int name;
 
 	while ((name = getopt_long(argc, argv, "", names, NULL)) >= 0) {
 		if (name == 'l' && (view_to_u32(view_of(optarg), 1000, &options->limit) < 0 || options->limit == 0))
 			return refuse_usage("--limit must be 1 to 1000, not", optarg) + 1;
+		if (name == 'p')
+			options->trace.peer = optarg;
+		if (name == 'c')
+			options->trace.call = optarg;
+		if (name == 'e')
+			options->trace.extension = optarg;
 		if (name == 'j')
 			options->is_json = true;
 		if (name == 'u')
@@ -291,7 +314,10 @@ int main(int argc, char **argv)
 	if (!command)
 		return refuse_usage("there is no command", argv[optind]);
 	options.argument = argv[optind + 1];
-	if (argc - optind - 1 != (command->argument != NULL))
+	if (command->run != run_trace && (options.trace.peer || options.trace.call || options.trace.extension))
+		return refuse_usage("--peer, --call and --extension are not known to", command->name);
+	if (argc - optind - 1 > (command->argument != NULL) ||
+	    (argc - optind - 1 == 0 && command->argument && command->argument[0] != '['))
 		return refuse_usage(command->argument ? "missing or too many arguments of" : "no argument is known to",
 				    command->name);
 	if (options.limit > 0 && default_limit(command) == 0)

@@ -1,5 +1,5 @@
 /* voxctl: the API for people at a terminal. Inside of the program: fetching (fetch.c), tables (show.c), commands
- * (main.c).
+ * (main.c), the SIP traffic log and histories (trace.c).
  *
  * Exit codes: 0 done; 1 the server refused or answered nonsense; 2 wrong usage; 3 the server cannot be reached; 4 only
  * of `status`: it answers, and is not ready.
@@ -29,9 +29,20 @@ struct voxctl_reply {
  * 400 and above is VOXCTL_REFUSED unless it is `accepted_status`. */
 enum voxctl_exit voxctl_fetch(const struct voxctl_server *server, const char *method, const char *path,
 			      long accepted_status, struct voxctl_reply *ret_reply);
+/* The same with a JSON body. */
+enum voxctl_exit voxctl_send(const struct voxctl_server *server, const char *method, const char *path, const char *body,
+			     long accepted_status, struct voxctl_reply *ret_reply);
 void voxctl_reply_free(struct voxctl_reply *reply);
 /* Percent-encodes for a path segment; the caller frees. */
 char *voxctl_encode(const char *text);
+
+/* ---- trace.c ---- */
+struct voxctl_trace {
+	const char *word;                    /* "on", "off"; NULL: only show */
+	const char *peer, *call, *extension; /* NULL: any */
+};
+enum voxctl_exit voxctl_trace(const struct voxctl_server *server, const struct voxctl_trace *trace, bool is_json);
+enum voxctl_exit voxctl_history(const struct voxctl_server *server, const char *call, bool is_json);
 
 /* ---- showing ---- */
 struct voxctl_column {

@@ -22,6 +22,7 @@ struct node {
 	struct api *api;
 	uint32_t call_count;
 	bool is_away, is_stuck;
+	struct api_trace trace;
 	bool is_ending[CALLS_MAX];
 	const char *tokens[1];
 	uint64_t start_wall_ms;
@@ -126,6 +127,25 @@ static size_t fake_streams(void *arg, const struct api_page *page, struct api_st
 	rows[0].counters = (struct shm_stream_counters){
 		.rtp_in = 50, .rtp_out = 49, .rtp_in_bytes = 8600, .jitter_us = 1250, .ssrc = 0xabcd, .last_rtp_ms = 1};
 	return 1;
+}
+
+static int fake_history(void *arg, const char *call_id, struct text *out)
+{
+	if (strcmp(call_id, "call-0") != 0)
+		return ERR_NOT_FOUND;
+	text_add_string(out, "call call-0\n1 NEW --routed--> RINGING\n");
+	return 0;
+}
+
+static int fake_trace(void *arg, const struct api_trace *set, struct api_trace_row *ret_row)
+{
+	struct node *node = arg;
+
+	if (set)
+		node->trace = *set;
+	ret_row->now = node->trace;
+	ret_row->written = 7;
+	return 0;
 }
 
 static int fake_hang_up(void *arg, const char *call_id)
@@ -256,7 +276,9 @@ int main(int argc, char **argv)
 						  .calls = fake_calls,
 						  .registrations = fake_registrations,
 						  .streams = fake_streams,
-						  .hang_up = fake_hang_up}};
+						  .hang_up = fake_hang_up,
+						  .history = fake_history,
+						  .trace = fake_trace}};
 	struct loop_signals signals;
 	pthread_t thread;
 	int result = 1;

@@ -22,7 +22,7 @@ CONFIG = """sip: {{ listen_ip = "{listen}"; ring_timeout = {ring_timeout}; max_c
 	registrations_file = "{registrations}"; }};
 media: {{ rtp_timeout = {rtp_timeout}; segment = "{segment}"; }};
 cdr: {{ output_dir = "{cdr}"; }};
-logging: {{ level = "DEBUG"; }};
+logging: {{ level = "DEBUG"; sip_traffic_dir = "{traffic}"; }};
 dataplane: {{ workers = {workers}; ports = (
 	{{ name = "lan"; driver = "{driver}"; device = "lan"; addresses = [ "{core4}", "{core6}" ]; }}
 ); }};
@@ -62,7 +62,8 @@ class Voxlane:
         self.segment = f"/dev/shm/{world.prefix}-media"
         self.config = world.path("voxlane.conf")
         values = {"listen": "0.0.0.0", "ring_timeout": 60, "calls": 1000, "rtp_timeout": 60, "workers": 1, "driver": "af_xdp",
-                  "core4": CORE4, "core6": CORE6, "cdr": world.path("cdr"), "segment": self.segment, "registrations": ""}
+                  "core4": CORE4, "core6": CORE6, "cdr": world.path("cdr"), "segment": self.segment, "registrations": "",
+                  "traffic": world.path("traffic")}
         values.update(options)
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(**values) + values.get("config", ""))

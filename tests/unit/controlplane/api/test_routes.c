@@ -25,6 +25,9 @@ static void test_api_routes_match_method_and_path(void **state)
 		{"GET", "/api/v1/calls/a%2Fb", "/api/v1/calls/{call_id}", "", "a/b"},
 		{"DELETE", "/api/v1/calls/abc", "/api/v1/calls/{call_id}", "GET", "abc"},
 		{"GET", "/api/v1/calls/a/b", NULL, "", ""},
+		{"GET", "/api/v1/calls/a/history", "/api/v1/calls/{call_id}/history", "", "a"},
+		{"PUT", "/api/v1/trace", "/api/v1/trace", "GET", ""},
+		{"DELETE", "/api/v1/trace", NULL, "GET, PUT", ""},
 		{"GET", "/api/v1/calls/%zz", NULL, "", ""},
 		{"GET", "/api/v1/calls/%00", NULL, "", ""},
 		{"POST", "/api/v1/calls/abc", NULL, "GET, DELETE", "abc"},
@@ -127,7 +130,9 @@ static void test_api_openapi_is_the_table(void **state)
 	for (size_t i = 0; i < api_route_count; i++) {
 		const struct api_route *route = &api_routes[i];
 		json_t *path = json_object_get(paths, route->path);
-		json_t *operation = json_object_get(path, strcmp(route->method, "GET") == 0 ? "get" : "delete");
+		json_t *operation = json_object_get(path, strcmp(route->method, "GET") == 0   ? "get"
+							  : strcmp(route->method, "PUT") == 0 ? "put"
+											      : "delete");
 		size_t count = (size_t)__builtin_popcount(route->parameters) + (strchr(route->path, '{') != NULL);
 
 		assert_string_equal(json_string_value(json_object_get(operation, "summary")), route->summary);
