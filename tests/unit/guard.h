@@ -2,6 +2,7 @@
 #ifndef TESTS_UNIT_GUARD_H
 #define TESTS_UNIT_GUARD_H
 
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
