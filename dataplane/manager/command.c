@@ -106,24 +106,26 @@ static void take_command(struct manager *manager, uint16_t index, const struct s
 		prepare_del(manager, index, &command->u.stream_del, now_ms);
 }
 
-void manager_take_commands(struct manager *manager, uint16_t index, uint64_t now_ms)
+unsigned manager_take_commands(struct manager *manager, uint16_t index, uint64_t now_ms)
 {
 	struct manager_worker *w = &manager->workers[index];
+	unsigned taken;
 
-	for (unsigned i = 0; i < MANAGER_COMMANDS_A_ROUND; i++) {
+	for (taken = 0; taken < MANAGER_COMMANDS_A_ROUND; taken++) {
 		struct shm_command command;
 		int error;
 
 		/* An answer must have a place before a question is taken; so must the operation. */
 		if (w->free_count == 0 || !manager_tell_kept(manager, index))
-			return;
+			break;
 		error = shm_command_get(&w->commands, &command);
 		if (error == ERR_EMPTY)
-			return;
+			break;
 		if (error) {
 			log_error("manager", "worker %u: command ring: %s", index, error_text(error));
-			return;
+			break;
 		}
 		take_command(manager, index, &command, now_ms);
 	}
+	return taken;
 }

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include <rte_cycles.h>
@@ -151,7 +152,8 @@ void manager_round(struct manager *manager, uint64_t now_ms)
 	atomic_store_explicit(&manager->segment->header->dataplane_alive_ms, now_ms, memory_order_relaxed);
 	for (uint16_t i = 0; i < manager->worker_count; i++) {
 		manager_take_answers(manager, i, now_ms);
-		manager_take_commands(manager, i, now_ms);
+		if (manager_take_commands(manager, i, now_ms) > 0)
+			manager->hurry_until_ms = now_ms + MANAGER_HURRY_MS;
 	}
 	if (now_ms < manager->next_second_ms)
 		return;
@@ -172,9 +174,10 @@ static int worker_main(void *arg)
 }
 
 /* Until the kernel has news or a round is due. */
-static void rest(struct pollfd *fds, unsigned count)
+static void rest(const struct manager *manager, struct pollfd *fds, unsigned count, uint64_t now_ms)
 {
-	struct timespec pause = {.tv_nsec = MANAGER_ROUND_US * 1000};
+	bool hurries = now_ms < manager->hurry_until_ms;
+	struct timespec pause = {.tv_nsec = (hurries ? MANAGER_HURRY_US : MANAGER_ROUND_US) * 1000};
 
 	(void)ppoll(fds, count, &pause, NULL);
 }
@@ -198,6 +201,7 @@ int manager_run(struct manager *manager, const atomic_bool *stop)
 	uint64_t next_poll_ms = 0;
 	int error = 0;
 
+	(void)prctl(PR_SET_TIMERSLACK, 1000);
 	atomic_store(&manager->stop_workers, false);
 	RTE_LCORE_FOREACH_WORKER(lcore)
 	{
@@ -216,7 +220,7 @@ int manager_run(struct manager *manager, const atomic_bool *stop)
 			next_poll_ms = now_ms + POLL_MS;
 		}
 		if (port_poll_twins(manager->ports) == 0)
-			rest(fds, fd_count);
+			rest(manager, fds, fd_count, now_ms);
 	}
 	atomic_store(&manager->stop_workers, true);
 	rte_eal_mp_wait_lcore();

@@ -12,7 +12,9 @@
  * slot is being emptied, ERR_FULL, ERR_INVALID). DEL is always answered by STREAM_GONE, with zero counters when no such
  * stream lives.
  *
- * Threads: everything from the main thread. Rounds are MANAGER_ROUND_US apart at most. Ownership: the manager owns
+ * Threads: everything from the main thread. Rounds are MANAGER_ROUND_US apart at most, and
+ * MANAGER_HURRY_US while calls are being set up: a phone may send its first packet as soon as it has its answer, and
+ * until the command is carried out that packet is a stranger's. Ownership: the manager owns
  * workers, look-up table and operations; ports, neighbours and segment are the caller's and outlive it.
  */
 #ifndef DATAPLANE_MANAGER_MANAGER_H
@@ -24,6 +26,8 @@
 #include "lib/shm/shm.h"
 
 #define MANAGER_ROUND_US         1000
+#define MANAGER_HURRY_US         100 /* between rounds for MANAGER_HURRY_MS after a command */
+#define MANAGER_HURRY_MS         50
 #define MANAGER_COMMANDS_A_ROUND 256 /* of one worker */
 
 struct manager;

@@ -39,11 +39,12 @@ struct manager {
 	uint16_t worker_count;
 	uint32_t controller; /* generation last seen */
 	uint64_t next_second_ms;
+	uint64_t hurry_until_ms; /* commands came a moment ago */
 	atomic_bool stop_workers;
 };
 
-/* command.c: takes what the control plane wants, up to MANAGER_COMMANDS_A_ROUND. */
-void manager_take_commands(struct manager *manager, uint16_t index, uint64_t now_ms);
+/* command.c: takes what the control plane wants, up to MANAGER_COMMANDS_A_ROUND; returns how many. */
+unsigned manager_take_commands(struct manager *manager, uint16_t index, uint64_t now_ms);
 /* answer.c: takes what the worker carried out and told, and makes events of it. */
 void manager_take_answers(struct manager *manager, uint16_t index, uint64_t now_ms);
 /* Puts an event, or keeps it when the ring is full; only without a kept one. */
