@@ -25,64 +25,113 @@ const char *cdr_side_name(enum cdr_side side)
 	return (unsigned)side < CDR_SIDE_COUNT ? side_names[side] : "unknown";
 }
 
+static void add_text(struct text *text, const char *key, const char *value)
+{
+	text_add_string(text, key);
+	document_write_text(text, value);
+}
+
+static void add_number(struct text *text, const char *key, uint64_t value)
+{
+	text_add_string(text, key);
+	text_add_u64(text, MIN(value, (uint64_t)INT64_MAX));
+}
+
+static void add_number_or_null(struct text *text, const char *key, uint32_t value)
+{
+	if (value)
+		add_number(text, key, value);
+	else
+		add_text(text, key, "");
+}
+
+static void add_time(struct text *text, const char *key, uint64_t wall_ms)
+{
+	text_add_string(text, key);
+	document_write_time(text, wall_ms);
+}
+
+static void add_endpoint(struct text *text, const char *key, const struct net_endpoint *endpoint)
+{
+	text_add_string(text, key);
+	document_write_endpoint(text, endpoint);
+}
+
 /* A started second counts. The wall clock may have been set back in between: then nothing passed. */
-static json_t *seconds_between(uint64_t from_ms, uint64_t to_ms)
+static uint64_t seconds_between(uint64_t from_ms, uint64_t to_ms)
 {
-	return document_u64(to_ms > from_ms ? (to_ms - from_ms + 999) / 1000 : 0);
+	return to_ms > from_ms ? (to_ms - from_ms + 999) / 1000 : 0;
 }
 
-static json_t *number_or_null(uint32_t number)
+/* Thousandths, always with a point: 0.0, 1.25. */
+static void add_thousandths(struct text *text, const char *key, uint32_t value)
 {
-	return number ? document_u64(number) : json_null();
+	char digits[] = {'.', (char)('0' + value / 100 % 10), (char)('0' + value / 10 % 10), (char)('0' + value % 10)};
+	size_t size = sizeof(digits);
+
+	while (size > 2 && digits[size - 1] == '0')
+		size--;
+	add_number(text, key, value / 1000);
+	text_add(text, (struct view){digits, size});
 }
 
-static json_t *leg_document(const struct cdr_leg *leg, enum cdr_side side)
+static void add_leg(struct text *text, const struct cdr_leg *leg, enum cdr_side side)
 {
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f}}", "side",
-			 cdr_side_name(side), "sip_call_id", document_text(leg->sip_call_id), "remote",
-			 document_endpoint(&leg->remote), "user_agent", document_text(leg->user_agent), "codec",
-			 document_text(leg->codec), "media", "remote", document_endpoint(&leg->media_remote),
-			 "packets_in", document_u64(leg->packets_in), "packets_out", document_u64(leg->packets_out),
-			 "bytes_in", document_u64(leg->bytes_in), "bytes_out", document_u64(leg->bytes_out), "lost",
-			 document_u64(leg->lost), "dropped", document_u64(leg->dropped), "jitter_ms",
-			 leg->jitter_us / 1000.0);
+	add_text(text, "{\"side\":", cdr_side_name(side));
+	add_text(text, ",\"sip_call_id\":", leg->sip_call_id);
+	add_endpoint(text, ",\"remote\":", &leg->remote);
+	add_text(text, ",\"user_agent\":", leg->user_agent);
+	add_text(text, ",\"codec\":", leg->codec);
+	add_endpoint(text, ",\"media\":{\"remote\":", &leg->media_remote);
+	add_number(text, ",\"packets_in\":", leg->packets_in);
+	add_number(text, ",\"packets_out\":", leg->packets_out);
+	add_number(text, ",\"bytes_in\":", leg->bytes_in);
+	add_number(text, ",\"bytes_out\":", leg->bytes_out);
+	add_number(text, ",\"lost\":", leg->lost);
+	add_number(text, ",\"dropped\":", leg->dropped);
+	add_thousandths(text, ",\"jitter_ms\":", leg->jitter_us);
+	text_add(text, VIEW("}}"));
 }
 
-static json_t *legs_document(const struct cdr_record *record)
+static void add_legs(struct text *text, const struct cdr_record *record)
 {
-	json_t *legs = json_array();
+	size_t count = 0;
 
+	text_add(text, VIEW(",\"legs\":["));
 	for (size_t i = 0; i < ARRAY_LEN(record->legs); i++) {
-		enum cdr_side side = (enum cdr_side)(i + CDR_SIDE_CALLER);
-
 		if (!record->legs[i].is_present)
 			continue;
-		if (json_array_append_new(legs, leg_document(&record->legs[i], side)) < 0) {
-			json_decref(legs);
-			return NULL;
-		}
+		text_add_string(text, count++ ? "," : "");
+		add_leg(text, &record->legs[i], (enum cdr_side)(i + CDR_SIDE_CALLER));
 	}
-	return legs;
+	text_add(text, VIEW("]"));
 }
 
 int cdr_print(const struct cdr_record *record, struct text *text)
 {
 	const uint64_t end_ms = record->end_wall_ms, answer_ms = record->answer_wall_ms;
-	json_t *node =
-		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:{s:o, s:o, s:o}, s:o}", "call_id",
-			  document_text(record->call_id), "caller", document_text(record->caller), "callee",
-			  document_text(record->callee), "start_time", document_time(record->start_wall_ms),
-			  "answer_time", document_time(answer_ms), "end_time", document_time(end_ms), "duration",
-			  seconds_between(record->start_wall_ms, end_ms), "talk_duration",
-			  seconds_between(answer_ms ? answer_ms : end_ms, end_ms), "disposition",
-			  cdr_disposition_name(record->disposition), "hangup_side", cdr_side_name(record->hangup_side),
-			  "transferred_to", document_text(record->transferred_to), "cause", "sip",
-			  number_or_null(record->cause_sip), "q850", number_or_null(record->cause_q850), "text",
-			  document_text(record->cause_text), "legs", legs_document(record));
-	int error = document_print(node, text);
+	struct text before = *text;
 
-	if (error < 0)
-		return error;
-	text_add_char(text, '\n');
-	return text->overflow ? ERR_TOO_LONG : 0;
+	add_text(text, "{\"call_id\":", record->call_id);
+	add_text(text, ",\"caller\":", record->caller);
+	add_text(text, ",\"callee\":", record->callee);
+	add_time(text, ",\"start_time\":", record->start_wall_ms);
+	add_time(text, ",\"answer_time\":", answer_ms);
+	add_time(text, ",\"end_time\":", end_ms);
+	add_number(text, ",\"duration\":", seconds_between(record->start_wall_ms, end_ms));
+	add_number(text, ",\"talk_duration\":", seconds_between(answer_ms ? answer_ms : end_ms, end_ms));
+	add_text(text, ",\"disposition\":", cdr_disposition_name(record->disposition));
+	add_text(text, ",\"hangup_side\":", cdr_side_name(record->hangup_side));
+	add_text(text, ",\"transferred_to\":", record->transferred_to);
+	add_number_or_null(text, ",\"cause\":{\"sip\":", record->cause_sip);
+	add_number_or_null(text, ",\"q850\":", record->cause_q850);
+	add_text(text, ",\"text\":", record->cause_text);
+	text_add(text, VIEW("}"));
+	add_legs(text, record);
+	text_add(text, VIEW("}\n"));
+	if (!text->overflow)
+		return 0;
+	*text = before;
+	text->at[text->size] = '\0';
+	return ERR_TOO_LONG;
 }

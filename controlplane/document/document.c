@@ -93,6 +93,73 @@ json_t *document_u64(uint64_t value)
 	return json_integer((json_int_t)MIN(value, (uint64_t)INT64_MAX));
 }
 
+/* ---- without nodes ---- */
+
+/* Bytes at the front that stand in a JSON string as they are: printable ASCII but quote and backslash. */
+static size_t plain_size(struct view bytes)
+{
+	size_t size = 0;
+
+	while (size < bytes.size && bytes.at[size] >= ' ' && bytes.at[size] < 0x7f && bytes.at[size] != '"' &&
+	       bytes.at[size] != '\\')
+		size++;
+	return size;
+}
+
+static void write_escaped(struct text *text, struct view bytes)
+{
+	static const char hex[] = "0123456789ABCDEF", letters[] = "\b\f\n\r\t", names[] = "bfnrt";
+	unsigned char c = (unsigned char)bytes.at[0];
+	const char *letter = c ? strchr(letters, c) : NULL;
+	char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+
+	if (c >= 0x7f)
+		text_add(text, bytes);
+	else if (c >= ' ' || letter)
+		text_add(text, (struct view){(char[]){'\\', letter ? names[letter - letters] : (char)c}, 2});
+	else
+		text_add(text, (struct view){escape, sizeof(escape)});
+}
+
+void document_write_text(struct text *text, const char *string)
+{
+	struct view rest = view_of(string);
+
+	if (rest.size == 0) {
+		text_add(text, VIEW("null"));
+		return;
+	}
+	text_add_char(text, '"');
+	while (rest.size > 0) {
+		size_t plain = plain_size(rest), size;
+
+		text_add(text, view_sub(rest, 0, plain));
+		rest = view_sub(rest, plain, rest.size);
+		if (rest.size == 0)
+			break;
+		size = utf8_size((const uint8_t *)rest.at, rest.size);
+		write_escaped(text, size ? view_sub(rest, 0, size) : VIEW("\xef\xbf\xbd"));
+		rest = view_sub(rest, MAX(size, 1), rest.size);
+	}
+	text_add_char(text, '"');
+}
+
+void document_write_time(struct text *text, uint64_t wall_ms)
+{
+	char buffer[DOCUMENT_TIME_SIZE];
+
+	document_write_text(text, wall_ms ? document_time_print(wall_ms, buffer) : "");
+}
+
+void document_write_endpoint(struct text *text, const struct net_endpoint *endpoint)
+{
+	char buffer[NET_ENDPOINT_TEXT];
+
+	document_write_text(text, endpoint->address.family ? net_endpoint_print(endpoint, buffer) : "");
+}
+
+/* ---- whole documents ---- */
+
 int document_print(json_t *node, struct text *text)
 {
 	size_t room = text->capacity - text->size - 1, size;

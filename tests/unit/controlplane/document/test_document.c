@@ -31,6 +31,24 @@ static void test_document_text_is_always_utf8(void **state)
 	assert_true(json_is_null(document_text("")));
 }
 
+/* The quick way says what the nodes say, whatever the bytes. */
+static void test_document_written_text_is_that_of_nodes(void **state)
+{
+	char string[8] = "", written[128], printed[128];
+
+	for (unsigned i = 0; i < 65536; i++) {
+		struct text text;
+
+		snprintf(string, sizeof(string), "a%c%cz", (int)(i & 255), (int)(i >> 8));
+		text_init(&text, written, sizeof(written));
+		document_write_text(&text, string);
+		text_init(&text, printed, sizeof(printed));
+		assert_int_equal(document_print(json_pack("[o]", document_text(string)), &text), 0);
+		printed[text.size - 1] = '\0';
+		assert_string_equal(written, printed + 1);
+	}
+}
+
 static void test_document_long_text_is_taken(void **state)
 {
 	char *text = malloc(100001);
@@ -90,6 +108,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_document_text_is_always_utf8),
+		cmocka_unit_test(test_document_written_text_is_that_of_nodes),
 		cmocka_unit_test(test_document_long_text_is_taken),
 		cmocka_unit_test(test_document_time_is_rfc3339),
 		cmocka_unit_test(test_document_print_leaves_the_text_when_it_does_not_fit),
