@@ -11,13 +11,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READY_MAX = 64, WAIT_MAX_MS = 60000 };
+enum { READY_MAX = 64, WAIT_MAX_MS = 60000, RANDOM_SIZE = 1024 };
 
 struct loop_real {
 	struct loop loop;
 	int epoll_fd, wake_fd;
 	struct epoll_event ready[READY_MAX]; /* of this turn; events is 0 for a watch deleted since */
 	size_t ready_count;
+	unsigned char random[RANDOM_SIZE]; /* fetched ahead; what was given out is overwritten */
+	size_t random_left;
 };
 
 static struct loop_real *real_of(struct loop *loop)
@@ -46,7 +48,7 @@ static uint64_t real_wall_ms(const struct loop *loop)
 
 /* The kernel's generator does not fail once it is seeded at boot; keys made of anything else would be worse than an
  * end. */
-static void real_random(struct loop *loop, void *buffer, size_t size)
+static void fetch_random(void *buffer, size_t size)
 {
 	char *at = buffer;
 
@@ -60,6 +62,26 @@ static void real_random(struct loop *loop, void *buffer, size_t size)
 		at += got;
 		size -= (size_t)got;
 	}
+}
+
+/* A call takes seven of these, a system call each would be felt. */
+static void real_random(struct loop *loop, void *buffer, size_t size)
+{
+	struct loop_real *real = real_of(loop);
+	unsigned char *from;
+
+	if (size > sizeof(real->random) / 4) {
+		fetch_random(buffer, size);
+		return;
+	}
+	if (size > real->random_left) {
+		fetch_random(real->random, sizeof(real->random));
+		real->random_left = sizeof(real->random);
+	}
+	real->random_left -= size;
+	from = real->random + real->random_left;
+	memcpy(buffer, from, size);
+	explicit_bzero(from, size);
 }
 
 static void real_wait(struct loop *loop, uint64_t timeout_ms)
