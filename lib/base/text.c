@@ -31,7 +31,14 @@ void text_add_string(struct text *text, const char *string)
 
 void text_add_char(struct text *text, char c)
 {
-	text_add(text, (struct view){&c, 1});
+	if (text->overflow)
+		return;
+	if (text->capacity - text->size < 2) {
+		text->overflow = true;
+		return;
+	}
+	text->at[text->size++] = c;
+	text->at[text->size] = '\0';
 }
 
 void text_add_u64(struct text *text, uint64_t value)

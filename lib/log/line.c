@@ -48,17 +48,31 @@ static size_t utf8_size(struct view bytes)
 	return size;
 }
 
+/* Bytes at the front that need no care: printable ASCII, inside a JSON string without quote and backslash. */
+static size_t plain_size(struct view bytes, bool quoted)
+{
+	size_t size = 0;
+
+	while (size < bytes.size && bytes.at[size] >= 0x20 && bytes.at[size] < 0x7f &&
+	       !(quoted && (bytes.at[size] == '"' || bytes.at[size] == '\\')))
+		size++;
+	return size;
+}
+
 /* Adds bytes so that they stay on one line, and inside a JSON string when quoted. A byte that is no UTF-8 is shown as
  * the character of that number, which keeps the line valid JSON. Returns false when it had to cut. */
 static bool add_escaped(struct text *text, struct view bytes, bool quoted)
 {
 	while (bytes.size > 0) {
 		unsigned char c = (unsigned char)bytes.at[0];
-		size_t size = utf8_size(bytes);
+		size_t plain = plain_size(view_sub(bytes, 0, text->capacity - LINE_TAIL - text->size), quoted);
+		size_t size = plain > 0 ? plain : utf8_size(bytes);
 		char escape[8];
 		struct view piece = {escape, 0};
 
-		if (quoted && (c == '"' || c == '\\'))
+		if (plain > 0)
+			piece = view_sub(bytes, 0, plain);
+		else if (quoted && (c == '"' || c == '\\'))
 			piece.size = (size_t)snprintf(escape, sizeof(escape), "\\%c", c);
 		else if (c == '\n' || c == '\r' || c == '\t')
 			piece.size = (size_t)snprintf(escape, sizeof(escape), "\\%c",
@@ -77,14 +91,30 @@ static bool add_escaped(struct text *text, struct view bytes, bool quoted)
 	return true;
 }
 
+/* value with that many digits, and what stands behind it. */
+static void add_digits(struct text *text, unsigned value, size_t digits, char behind)
+{
+	char buffer[8];
+
+	buffer[digits] = behind;
+	for (size_t i = digits; i > 0; i--, value /= 10)
+		buffer[i - 1] = (char)('0' + value % 10);
+	text_add(text, (struct view){buffer, digits + 1});
+}
+
 static void add_time(struct text *text, uint64_t time_ms)
 {
 	time_t seconds = (time_t)(time_ms / 1000);
 	struct tm utc;
 
 	gmtime_r(&seconds, &utc);
-	text_printf(text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-		    utc.tm_hour, utc.tm_min, utc.tm_sec, (int)(time_ms % 1000));
+	add_digits(text, (unsigned)utc.tm_year + 1900, 4, '-');
+	add_digits(text, (unsigned)utc.tm_mon + 1, 2, '-');
+	add_digits(text, (unsigned)utc.tm_mday, 2, 'T');
+	add_digits(text, (unsigned)utc.tm_hour, 2, ':');
+	add_digits(text, (unsigned)utc.tm_min, 2, ':');
+	add_digits(text, (unsigned)utc.tm_sec, 2, '.');
+	add_digits(text, (unsigned)(time_ms % 1000), 3, 'Z');
 }
 
 size_t log_line(enum log_format log_format, uint64_t time_ms, enum log_level level, const char *area,

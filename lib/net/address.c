@@ -78,12 +78,26 @@ int net_address_parse(struct view text, struct net_address *ret_address)
 	return 0;
 }
 
+/* By hand: it stands in every Via, Contact, session description and record, and inet_ntop goes through printf. */
+static const char *print_ipv4(const uint8_t bytes[4], char buffer[NET_ADDRESS_TEXT])
+{
+	struct text text;
+
+	text_init(&text, buffer, NET_ADDRESS_TEXT);
+	for (int i = 0; i < 4; i++) {
+		if (i > 0)
+			text_add_char(&text, '.');
+		text_add_u64(&text, bytes[i]);
+	}
+	return buffer;
+}
+
 const char *net_address_print(const struct net_address *address, char buffer[NET_ADDRESS_TEXT])
 {
-	int family = address->family == NET_IPV4 ? AF_INET : AF_INET6;
-
-	if (net_address_size(address) == 0 || !inet_ntop(family, address->bytes, buffer, NET_ADDRESS_TEXT))
-		snprintf(buffer, NET_ADDRESS_TEXT, "-");
+	if (address->family == NET_IPV4)
+		return print_ipv4(address->bytes, buffer);
+	if (address->family != NET_IPV6 || !inet_ntop(AF_INET6, address->bytes, buffer, NET_ADDRESS_TEXT))
+		memcpy(buffer, "-", 2);
 	return buffer;
 }
 
@@ -138,10 +152,14 @@ int net_endpoint_parse(struct view text, uint16_t default_port, struct net_endpo
 const char *net_endpoint_print(const struct net_endpoint *endpoint, char buffer[NET_ENDPOINT_TEXT])
 {
 	char address[NET_ADDRESS_TEXT];
+	bool is_ipv6 = endpoint->address.family == NET_IPV6;
+	struct text text;
 
-	net_address_print(&endpoint->address, address);
-	snprintf(buffer, NET_ENDPOINT_TEXT, endpoint->address.family == NET_IPV6 ? "[%s]:%u" : "%s:%u", address,
-		 endpoint->port);
+	text_init(&text, buffer, NET_ENDPOINT_TEXT);
+	text_add_string(&text, is_ipv6 ? "[" : "");
+	text_add_string(&text, net_address_print(&endpoint->address, address));
+	text_add_string(&text, is_ipv6 ? "]:" : ":");
+	text_add_u64(&text, endpoint->port);
 	return buffer;
 }
 

@@ -11,9 +11,13 @@ void sip_writer_init(struct sip_writer *writer, char *buffer, size_t buffer_size
 /* What was written since mark becomes a line of its own, or the message becomes invalid. */
 static void end_line(struct sip_writer *w, size_t mark)
 {
-	struct view line = view_sub(text_view(&w->text), mark, w->text.size);
+	const char *line = w->text.at + mark;
+	size_t size = w->text.size - mark;
+	bool is_bad = false;
 
-	if (view_find(line, '\r') < line.size || view_find(line, '\n') < line.size || view_find(line, '\0') < line.size)
+	for (size_t i = 0; i < size; i++) /* without a way out, so that it becomes a few vector steps */
+		is_bad |= (line[i] == '\r') | (line[i] == '\n') | (line[i] == '\0');
+	if (is_bad)
 		w->error = ERR_INVALID;
 	text_add(&w->text, VIEW("\r\n"));
 }
