@@ -4,6 +4,7 @@ import contextlib
 import os
 import select
 import socket
+import struct
 import subprocess
 
 from lib import checks
@@ -205,6 +206,39 @@ dataplane: {{ ports = ( {{ name = "m"; driver = "memif"; device = "{socket}"; ta
           "another dataplane already uses")
     for engine in reversed(engines):
         checks.equal(engine.stop(), 0, "exit code")
+
+
+def write_capture(path, packets):
+    """A capture of UDP datagrams, IPv4 over Ethernet: (destination port, payload)."""
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for number, (port, payload) in enumerate(packets):
+            udp = struct.pack("!HHHH", 40000, port, 8 + len(payload), 0) + payload
+            header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), number, 0x4000, 64, 17, 0,
+                                 socket.inet_aton("10.77.0.50"), socket.inet_aton(CORE4))
+            total = sum(struct.unpack("!10H", header))
+            header = header[:10] + struct.pack("!H", 0xFFFF - (total % 0xFFFF)) + header[12:]
+            frame = b"\x02\0\0\0\0\1" + b"\x02\0\0\0\0\2" + b"\x08\0" + header + udp
+            file.write(struct.pack("<IIII", number // 1000, number % 1000, len(frame), len(frame)) + frame)
+
+
+def test_ports_pcap(world):
+    """A capture goes through the pipeline: each packet is counted, under the reason why it went no further."""
+    capture = world.path("in.pcap")
+    rtp = [(10000 + 2 * (number % 50), packet(number, 160 * number, 0xABCD)) for number in range(500)]
+    write_capture(capture, rtp + [(9, b"not for the engine")] * 20)
+    voxlane = Voxlane(world, start=False)
+    with open(voxlane.config, encoding="utf-8") as file:
+        text = file.read()
+    port = f'driver = "pcap"; device = "{capture}"; options = "tx_pcap={world.path("out.pcap")}"'
+    write(world, "voxlane.conf", text.replace('driver = "af_xdp"; device = "lan"', port))
+    voxlane.start_dataplane()
+    voxlane.start_controlplane()
+    wait_for("count of the capture's packets", lambda: voxlane.metric("voxlane_worker_rx_packets_total") >= 520, 10)
+    checks.equal(voxlane.metric("voxlane_worker_rx_packets_total"), 520, "packets received")
+    checks.equal(sum(row["packets"] for row in voxlane.rows("drops")), 520, "packets dropped, no stream being there")
+    checks.equal(voxlane.drop_count("no_stream"), 520, "packets to ports that no stream owns")
+    voxlane.stop()
 
 
 def test_ports_local_phones_on_a_veth_pair(world):
