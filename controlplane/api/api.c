@@ -301,6 +301,33 @@ void api_free(struct api *api)
 	free(api);
 }
 
+int api_set_tokens(struct api *api, const char *const *tokens, size_t token_count)
+{
+	struct net_endpoint at = api_endpoint(api);
+	char *copies[API_TOKENS_MAX];
+	size_t count = 0;
+
+	if (token_count > API_TOKENS_MAX)
+		return ERR_INVALID;
+	if (token_count == 0 && !api->options.allow_anonymous && !net_address_is_loopback(&at.address))
+		return ERR_PERMISSION;
+	for (size_t i = 0; i < token_count; i++)
+		if (strlen(tokens[i]) < 16)
+			return ERR_INVALID;
+	while (count < token_count && (copies[count] = view_dup(view_of(tokens[count]))))
+		count++;
+	if (count < token_count) {
+		while (count-- > 0)
+			free(copies[count]);
+		return ERR_NOMEM;
+	}
+	for (size_t i = 0; i < api->options.token_count; i++)
+		free(api->tokens[i]);
+	memcpy(api->tokens, copies, count * sizeof(copies[0]));
+	api->options.token_count = count;
+	return 0;
+}
+
 struct net_endpoint api_endpoint(const struct api *api)
 {
 	return http_server_endpoint(api->api.server);

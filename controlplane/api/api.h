@@ -156,6 +156,10 @@ int api_new(struct loop *loop, const struct api_options *options, struct api **r
 	    struct api_problem *ret_problem) WARN_UNUSED;
 void api_free(struct api *api); /* NULL is harmless */
 
+/* Other tokens from now on. ERR_PERMISSION: none, although the address is not loopback; ERR_INVALID: one is shorter than 16
+ * characters, or more than 64; ERR_NOMEM. The old ones stay then. */
+int api_set_tokens(struct api *api, const char *const *tokens, size_t token_count) WARN_UNUSED;
+
 /* Where it listens, after port 0. */
 struct net_endpoint api_endpoint(const struct api *api);
 struct net_endpoint api_metrics_endpoint(const struct api *api);

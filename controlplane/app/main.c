@@ -11,6 +11,7 @@
 
 #include "controlplane/api/api.h"
 #include "lib/notify/notify.h"
+#include "controlplane/app/reload.h"
 #include "controlplane/app/signalling.h"
 #include "controlplane/cdr/cdr.h"
 #include "controlplane/loop/loop.h"
@@ -23,6 +24,7 @@ enum { COUNT_EVERY_MS = 1000, DRAIN_MS = 3000, DRAIN_LOOK_MS = 20 };
 struct program {
 	const char *config_path;
 	const char *log_level; /* NULL: as configured */
+	uint16_t port;         /* 0: as configured */
 	struct conf *conf;
 	struct metrics metrics;
 	struct cdr *cdr;
@@ -30,6 +32,7 @@ struct program {
 	struct signalling *signalling;
 	struct transport *transport;
 	struct api *api;
+	struct reload reload;
 	struct loop_signals signals;
 	struct loop_timer count_timer, drain_timer;
 	uint64_t drain_until_ms;
@@ -219,6 +222,7 @@ static void on_signal(void *arg, int number)
 			log_error("app", "the log file cannot be opened anew: %s", strerror(errno));
 		else
 			log_info("app", "log reopened");
+		reload_start(&program->reload);
 		return;
 	}
 	log_info("app", "ending on signal %d", number);
@@ -268,6 +272,27 @@ static void *run_signalling(void *arg)
 	return NULL;
 }
 
+static int start_reload(struct program *program)
+{
+	struct reload *reload = &program->reload;
+
+	reload->path = program->config_path;
+	reload->is_level_fixed = program->log_level != NULL;
+	reload->port = program->port;
+	reload->first = program->conf;
+	reload->signalling = program->signalling;
+	reload->api = program->api;
+	reload->signalling_loop = program->signalling_loop;
+	reload->api_loop = program->api_loop;
+	reload_init(reload);
+	return 0;
+}
+
+static void stop_reload(struct program *program)
+{
+	reload_stop(&program->reload);
+}
+
 static int start_thread(struct program *program)
 {
 	loop_timer_init(&program->count_timer, on_count, program);
@@ -305,6 +330,7 @@ static const struct part {
 	{"signalling", start_signalling, stop_signalling},
 	{"transport", start_transport, stop_transport},
 	{"api", start_api, stop_api},
+	{"reload", start_reload, stop_reload},
 	{"thread", start_thread, NULL},
 };
 
@@ -411,11 +437,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "voxlane-controlplane: %s\n", problem.text);
 		return EXIT_FAILURE;
 	}
+	program.port = (uint16_t)port;
 	if (port > 0)
-		program.conf->sip.listen_port = (uint16_t)port;
+		program.conf->sip.listen_port = program.port;
 	if (is_check)
 		printf("%s: the configuration is good\n", program.config_path);
 	status = is_check ? EXIT_SUCCESS : run(&program);
+	reload_fini(&program.reload);
 	conf_free(program.conf);
 	log_fini();
 	return status;

@@ -295,6 +295,54 @@ int signalling_start(struct signalling *signalling, struct transport *transport,
 	return error;
 }
 
+static int set_defence(struct signalling *signalling, const struct conf *conf, const struct routing *routing)
+{
+	return defence_set(signalling->defence, &conf->security);
+}
+
+static int set_auth(struct signalling *signalling, const struct conf *conf, const struct routing *routing)
+{
+	struct auth_options options;
+
+	auth_options_init(&options, conf);
+	return auth_set(signalling->auth, &options, conf->extensions, conf->extension_count);
+}
+
+static int set_calls(struct signalling *signalling, const struct conf *conf, const struct routing *routing)
+{
+	return call_table_set(signalling->calls, conf, routing);
+}
+
+static int set_registrar(struct signalling *signalling, const struct conf *conf, const struct routing *routing)
+{
+	struct registrar_options options;
+
+	registrar_options_init(&options, conf);
+	return registrar_set(signalling->registrar, &options, conf->extensions, conf->extension_count);
+}
+
+/* The registrar last: bindings that ended could not be brought back. */
+int signalling_set_conf(struct signalling *signalling, const struct conf *conf, struct routing *routing)
+{
+	static int (*const setters[])(struct signalling *, const struct conf *,
+				      const struct routing *) = {set_defence, set_auth, set_calls, set_registrar};
+	size_t done = 0;
+	int error = 0;
+
+	while (done < ARRAY_LEN(setters) && (error = setters[done](signalling, conf, routing)) == 0)
+		done++;
+	if (error) {
+		while (done-- > 0)
+			if (setters[done](signalling, signalling->conf, signalling->routing) != 0)
+				log_critical("app", "no memory: a part of the new configuration stays in force");
+		return error;
+	}
+	routing_free(signalling->routing);
+	signalling->routing = routing;
+	signalling->conf = conf;
+	return 0;
+}
+
 void signalling_drain(struct signalling *signalling)
 {
 	signalling->is_draining = true;

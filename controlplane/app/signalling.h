@@ -66,6 +66,10 @@ struct transport_receiver signalling_receiver(struct signalling *signalling);
 /* With the transport it starts to look for the media engine. */
 int signalling_start(struct signalling *signalling, struct transport *transport,
 		     struct signalling_problem *ret_problem) WARN_UNUSED;
+/* Another configuration from now on: what reload.h names. routing was compiled from it and becomes signalling's. conf must
+ * outlive it, or the next signalling_set_conf; the one before is not looked at any more but for what never changes.
+ * ERR_NOMEM: all is as it was, and routing stays the caller's. */
+int signalling_set_conf(struct signalling *signalling, const struct conf *conf, struct routing *routing) WARN_UNUSED;
 /* No new calls; ends those there are. signalling_is_empty tells when the last is gone. */
 void signalling_drain(struct signalling *signalling);
 bool signalling_is_empty(const struct signalling *signalling);

@@ -13,6 +13,12 @@ struct account_row {
 	struct map_node node;
 };
 
+struct accounts {
+	struct account_row *rows;
+	size_t row_count;
+	struct map by_number;
+};
+
 enum { MEMO_SIZE = 1024 };
 
 /* What auth_screen found out about the request that auth_check is asked about next: the same bytes from the same source
@@ -31,9 +37,7 @@ struct auth {
 	struct auth_options options;
 	char *realm;
 	struct digest *digest;
-	struct account_row *rows;
-	size_t row_count;
-	struct map by_number;
+	struct accounts accounts;
 	struct auth_account nobody; /* stands in for every number that does not exist */
 	uint64_t sequence;          /* of the next nonce */
 	struct replay replay;
@@ -107,28 +111,43 @@ static int account_init(struct auth *auth, struct auth_account *account, const s
 	return 0;
 }
 
-static int accounts_init(struct auth *auth, const struct conf_extension *extensions, size_t count)
+static void account_fini(struct auth_account *account)
 {
-	const struct conf_extension nobody = {.number = "", .password = "?", .name = ""};
-	int error = account_init(auth, &auth->nobody, &nobody);
+	free(account->number);
+	free(account->name);
+	OPENSSL_cleanse(account->ha1, sizeof(account->ha1));
+}
 
-	auth->rows = calloc(count + 1, sizeof(*auth->rows));
-	if (error || !auth->rows)
+static void accounts_fini(struct accounts *accounts)
+{
+	for (size_t i = 0; i < accounts->row_count; i++)
+		account_fini(&accounts->rows[i].account);
+	free(accounts->rows);
+	map_fini(&accounts->by_number);
+}
+
+static int accounts_init(struct auth *auth, const struct conf_extension *extensions, size_t count,
+			 struct accounts *accounts)
+{
+	int error = map_init(&accounts->by_number, match_number);
+
+	accounts->rows = calloc(count + 1, sizeof(*accounts->rows));
+	if (error || !accounts->rows)
 		return error ? error : ERR_NOMEM;
 	for (size_t i = 0; i < count; i++) {
-		struct account_row *row = &auth->rows[auth->row_count++];
+		struct account_row *row = &accounts->rows[accounts->row_count++];
 
 		error = account_init(auth, &row->account, &extensions[i]);
 		if (error)
 			return error;
-		map_add(&auth->by_number, &row->node, hash_bytes(row->account.number, strlen(row->account.number)));
+		map_add(&accounts->by_number, &row->node, hash_bytes(row->account.number, strlen(row->account.number)));
 	}
 	return 0;
 }
 
 const struct auth_account *auth_find(struct auth *auth, struct view number)
 {
-	struct map_node *node = map_find(&auth->by_number, hash_bytes(number.at, number.size), &number);
+	struct map_node *node = map_find(&auth->accounts.by_number, hash_bytes(number.at, number.size), &number);
 
 	return node ? &CONTAINER_OF(node, struct account_row, node)->account : NULL;
 }
@@ -137,6 +156,7 @@ const struct auth_account *auth_find(struct auth *auth, struct view number)
 int auth_new(const struct auth_options *options, const struct conf_extension *extensions, size_t extension_count,
 	     const uint8_t key[AUTH_KEY_SIZE], struct auth **ret_auth)
 {
+	static const struct conf_extension nobody = {.number = "", .password = "?", .name = ""};
 	struct auth *auth = calloc(1, sizeof(*auth));
 	int error;
 
@@ -148,11 +168,11 @@ int auth_new(const struct auth_options *options, const struct conf_extension *ex
 	}
 	auth->options = *options;
 	auth->realm = strdup(options->realm);
-	error = auth->realm ? map_init(&auth->by_number, match_number) : ERR_NOMEM;
+	error = auth->realm ? digest_new(key, &auth->digest) : ERR_NOMEM;
 	if (!error)
-		error = digest_new(key, &auth->digest);
+		error = account_init(auth, &auth->nobody, &nobody);
 	if (!error)
-		error = accounts_init(auth, extensions, extension_count);
+		error = accounts_init(auth, extensions, extension_count, &auth->accounts);
 	if (!error)
 		error = replay_init(&auth->replay, AUTH_NONCES);
 	if (!error)
@@ -165,22 +185,33 @@ int auth_new(const struct auth_options *options, const struct conf_extension *ex
 	return 0;
 }
 
-static void account_fini(struct auth_account *account)
+int auth_set(struct auth *auth, const struct auth_options *options, const struct conf_extension *extensions,
+	     size_t extension_count)
 {
-	free(account->number);
-	free(account->name);
-	OPENSSL_cleanse(account->ha1, sizeof(account->ha1));
+	struct accounts accounts = {0};
+	int error = accounts_init(auth, extensions, extension_count, &accounts);
+
+	if (error) {
+		accounts_fini(&accounts);
+		return error;
+	}
+	accounts_fini(&auth->accounts);
+	auth->accounts = accounts;
+	auth->memo.size = 0;
+	auth->options = *options;
+	auth->options.realm = auth->realm;
+	auth->sources.limit = options->ban_failures;
+	auth->sources.window_ms = options->ban_window_ms;
+	auth->sources.ban_ms = options->ban_ms;
+	return 0;
 }
 
 void auth_free(struct auth *auth)
 {
 	if (!auth)
 		return;
-	for (size_t i = 0; i < auth->row_count; i++)
-		account_fini(&auth->rows[i].account);
+	accounts_fini(&auth->accounts);
 	account_fini(&auth->nobody);
-	free(auth->rows);
-	map_fini(&auth->by_number);
 	digest_free(auth->digest);
 	replay_fini(&auth->replay);
 	sources_fini(&auth->sources);

@@ -113,6 +113,10 @@ void auth_options_init(struct auth_options *options, const struct conf *conf);
 int auth_new(const struct auth_options *options, const struct conf_extension *extensions, size_t extension_count,
 	     const uint8_t key[AUTH_KEY_SIZE], struct auth **ret_auth) WARN_UNUSED;
 void auth_free(struct auth *auth); /* NULL is allowed */
+/* Other accounts and options from now on; the realm, nonces and what is known of sources stay. About 2 us an extension.
+ * ERR_NOMEM: nothing has changed. Accounts that were handed out are gone. */
+int auth_set(struct auth *auth, const struct auth_options *options, const struct conf_extension *extensions,
+	     size_t extension_count) WARN_UNUSED;
 
 /* Judges a request that came from source. The same request judged twice is a replay: ask once. */
 void auth_check(struct auth *auth, const struct sip_message *request, const struct net_endpoint *source,

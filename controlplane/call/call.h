@@ -48,6 +48,9 @@ struct call_services {
 
 /* ERR_NOMEM. */
 int call_table_new(const struct call_services *services, struct call_table **ret_table) WARN_UNUSED;
+/* Another configuration and dial plan from now on; calls go on. The old ones are not looked at any more. ERR_NOMEM: nothing
+ * has changed. */
+int call_table_set(struct call_table *table, const struct conf *conf, const struct routing *routing) WARN_UNUSED;
 /* Frees every call without a word to its peers: call call_table_end_all first and let some time pass. NULL is fine. */
 void call_table_free(struct call_table *table);
 

@@ -20,6 +20,32 @@ static int by_number(const void *a, const void *b)
 	return strcmp((*x)->number, (*y)->number);
 }
 
+static const struct conf_extension **sort_extensions(const struct conf *conf)
+{
+	const struct conf_extension **extensions = calloc(conf->extension_count + 1, sizeof(*extensions));
+
+	if (!extensions)
+		return NULL;
+	for (size_t i = 0; i < conf->extension_count; i++)
+		extensions[i] = &conf->extensions[i];
+	qsort(extensions, conf->extension_count, sizeof(*extensions), by_number);
+	return extensions;
+}
+
+int call_table_set(struct call_table *table, const struct conf *conf, const struct routing *routing)
+{
+	const struct conf_extension **extensions = sort_extensions(conf);
+
+	if (!extensions)
+		return ERR_NOMEM;
+	free(table->extensions);
+	table->extensions = extensions;
+	table->extension_count = conf->extension_count;
+	table->services.conf = conf;
+	table->services.routing = routing;
+	return 0;
+}
+
 int call_table_new(const struct call_services *services, struct call_table **ret_table)
 {
 	struct call_table *table = calloc(1, sizeof(*table));
@@ -29,17 +55,14 @@ int call_table_new(const struct call_services *services, struct call_table **ret
 		return ERR_NOMEM;
 	table->services = *services;
 	list_init(&table->list);
-	table->extensions = calloc(conf->extension_count + 1, sizeof(struct conf_extension *));
+	table->extensions = sort_extensions(conf);
 	if (!table->extensions || map_init(&table->calls, is_call) != 0 || dialog_table_init(&table->dialogs) != 0) {
 		map_fini(&table->calls);
 		free(table->extensions);
 		free(table);
 		return ERR_NOMEM;
 	}
-	for (size_t i = 0; i < conf->extension_count; i++)
-		table->extensions[i] = &conf->extensions[i];
 	table->extension_count = conf->extension_count;
-	qsort(table->extensions, table->extension_count, sizeof(table->extensions[0]), by_number);
 	*ret_table = table;
 	return 0;
 }

@@ -35,27 +35,81 @@ static bool match_number(const struct map_node *node, const void *key)
 
 struct aor *registrar_find_aor(struct registrar *registrar, struct view number)
 {
-	struct map_node *node = map_find(&registrar->by_number, hash_bytes(number.at, number.size), &number);
+	struct map_node *node = map_find(&registrar->aors.by_number, hash_bytes(number.at, number.size), &number);
 
 	return node ? CONTAINER_OF(node, struct aor, node) : NULL;
 }
 
-static int aors_init(struct registrar *registrar, const struct conf_extension *extensions, size_t count)
+static int aors_init(struct aors *aors, const struct conf_extension *extensions, size_t count)
 {
-	registrar->aors = calloc(count + 1, sizeof(*registrar->aors));
-	if (!registrar->aors)
-		return ERR_NOMEM;
+	int error = map_init(&aors->by_number, match_number);
+
+	aors->at = calloc(count + 1, sizeof(*aors->at));
+	if (error || !aors->at)
+		return error ? error : ERR_NOMEM;
 	for (size_t i = 0; i < count; i++) {
-		struct aor *aor = &registrar->aors[i];
+		struct aor *aor = &aors->at[i];
 
 		aor->number = strdup(extensions[i].number);
 		if (!aor->number)
 			return ERR_NOMEM;
 		aor->max_contacts = MIN(extensions[i].max_contacts, (uint32_t)REGISTRAR_CONTACTS_MAX);
 		list_init(&aor->bindings);
-		map_add(&registrar->by_number, &aor->node, hash_bytes(aor->number, strlen(aor->number)));
-		registrar->aor_count++;
+		map_add(&aors->by_number, &aor->node, hash_bytes(aor->number, strlen(aor->number)));
+		aors->len++;
 	}
+	return 0;
+}
+
+static void aors_fini(struct aors *aors)
+{
+	for (size_t i = 0; i < aors->len; i++) {
+		LIST_FOREACH_SAFE (link, &aors->at[i].bindings)
+			binding_free(LIST_ENTRY(link, struct binding, link));
+		free(aors->at[i].number);
+	}
+	free(aors->at);
+	map_fini(&aors->by_number);
+}
+
+/* Bindings move to their extension among the new ones; without one they end. */
+static void move_bindings(struct registrar *registrar, struct aors *old)
+{
+	for (size_t i = 0; i < old->len; i++) {
+		struct aor *to = registrar_find_aor(registrar, view_of(old->at[i].number));
+
+		LIST_FOREACH_SAFE (link, &old->at[i].bindings) {
+			struct binding *binding = LIST_ENTRY(link, struct binding, link);
+
+			if (!to) {
+				state_write_del(registrar, binding);
+				binding_tell(binding, REGISTRAR_REMOVED);
+				binding_free(binding);
+				continue;
+			}
+			list_del(&binding->link);
+			binding->aor = to;
+			list_add(&to->bindings, &binding->link);
+			to->count++;
+		}
+	}
+}
+
+int registrar_set(struct registrar *registrar, const struct registrar_options *options,
+		  const struct conf_extension *extensions, size_t extension_count)
+{
+	struct aors old = registrar->aors, aors = {0};
+	int error = aors_init(&aors, extensions, extension_count);
+
+	if (error) {
+		aors_fini(&aors);
+		return error;
+	}
+	registrar->aors = aors;
+	registrar->options.min_expires_s = options->min_expires_s;
+	registrar->options.max_expires_s = options->max_expires_s;
+	move_bindings(registrar, &old);
+	aors_fini(&old);
 	return 0;
 }
 
@@ -74,9 +128,7 @@ int registrar_new(struct loop *loop, struct auth *auth, const struct registrar_o
 	registrar->options = *options;
 	registrar->options.state_path = NULL; /* state keeps its own copy */
 	registrar->state.fd = -1;
-	error = map_init(&registrar->by_number, match_number);
-	if (!error)
-		error = aors_init(registrar, extensions, extension_count);
+	error = aors_init(&registrar->aors, extensions, extension_count);
 	if (!error && options->state_path && options->state_path[0])
 		error = state_init(registrar, options->state_path, ret_problem);
 	if (error) {
@@ -91,14 +143,8 @@ void registrar_free(struct registrar *registrar)
 {
 	if (!registrar)
 		return;
-	for (size_t i = 0; i < registrar->aor_count; i++) {
-		LIST_FOREACH_SAFE (link, &registrar->aors[i].bindings)
-			binding_free(LIST_ENTRY(link, struct binding, link));
-		free(registrar->aors[i].number);
-	}
+	aors_fini(&registrar->aors);
 	state_fini(registrar);
-	free(registrar->aors);
-	map_fini(&registrar->by_number);
 	free(registrar);
 }
 
@@ -239,8 +285,8 @@ size_t registrar_find(struct registrar *registrar, struct view number, struct re
 void registrar_walk(const struct registrar *registrar,
 		    void (*visit)(void *arg, const struct registrar_contact *contact), void *arg)
 {
-	for (size_t i = 0; i < registrar->aor_count; i++) {
-		LIST_FOREACH (link, &registrar->aors[i].bindings) {
+	for (size_t i = 0; i < registrar->aors.len; i++) {
+		LIST_FOREACH (link, &registrar->aors.at[i].bindings) {
 			struct registrar_contact contact;
 
 			binding_show(LIST_ENTRY(link, struct binding, link), &contact);

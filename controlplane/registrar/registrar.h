@@ -92,6 +92,10 @@ int registrar_new(struct loop *loop, struct auth *auth, const struct registrar_o
 		  const struct conf_extension *extensions, size_t extension_count, struct registrar **ret_registrar,
 		  struct transport_problem *ret_problem) WARN_UNUSED;
 void registrar_free(struct registrar *registrar); /* NULL is allowed; bindings stay in the state file */
+/* Other extensions and limits from now on (the state file stays where it is). Bindings of extensions that are gone end, as
+ * if their owners had removed them; all others stay, even beyond a smaller max_contacts. ERR_NOMEM: nothing has changed. */
+int registrar_set(struct registrar *registrar, const struct registrar_options *options,
+		  const struct conf_extension *extensions, size_t extension_count) WARN_UNUSED;
 void registrar_set_listener(struct registrar *registrar, const struct registrar_listener *listener);
 
 /* A REGISTER: authenticates, applies, and always answers. */

@@ -17,6 +17,12 @@ struct aor {
 	struct list bindings;
 };
 
+struct aors {
+	struct aor *at; /* in the order of the configuration */
+	size_t len;
+	struct map by_number;
+};
+
 struct binding {
 	struct list link; /* in aor->bindings */
 	struct registrar *registrar;
@@ -41,9 +47,7 @@ struct registrar {
 	struct loop *loop;
 	struct auth *auth;
 	struct registrar_options options;
-	struct aor *aors; /* in the order of the configuration */
-	size_t aor_count;
-	struct map by_number;
+	struct aors aors;
 	struct state state;
 	struct registrar_listener listener;
 	struct registrar_stats stats;

@@ -81,8 +81,8 @@ static int rewrite(struct registrar *registrar)
 	if (fd < 0)
 		return errno;
 	is_good = write(fd, FIRST_LINE, sizeof(FIRST_LINE) - 1) == (ssize_t)sizeof(FIRST_LINE) - 1;
-	for (size_t i = 0; i < registrar->aor_count; i++) {
-		LIST_FOREACH (link, &registrar->aors[i].bindings) {
+	for (size_t i = 0; i < registrar->aors.len; i++) {
+		LIST_FOREACH (link, &registrar->aors.at[i].bindings) {
 			struct text text;
 
 			text_init(&text, buffer, sizeof(buffer));

@@ -205,6 +205,10 @@ int conf_load(const char *path, struct conf **ret_conf, struct conf_problem *ret
 int conf_load_text(const char *path, const char *text, struct conf **ret_conf,
 		   struct conf_problem *ret_problem) WARN_UNUSED;
 void conf_free(struct conf *conf); /* NULL is allowed */
+/* Names each key of the second level ("sip.listen_port", "dialplan.routes") and list of the first ("extensions") that is
+ * not the same in both. */
+void conf_compare(const struct conf *a, const struct conf *b, void (*on_difference)(void *arg, const char *path),
+		  void *arg);
 /* Prints the commented sample, conf/voxlane.conf: every key with its help, range and default. */
 void conf_print_sample(FILE *stream);
 

@@ -603,6 +603,23 @@ static void test_screened_request_vouches_for_itself_only(void **state)
 	fixture_free(f);
 }
 
+static void test_other_accounts_while_it_runs(void **state)
+{
+	static struct conf_extension others[] = {
+		{.number = "1000", .password = "new", .ha1_md5 = "", .ha1_sha256 = "", .name = ""},
+	};
+	struct fixture *f = fixture_md5();
+	struct auth_options options;
+
+	options_of(&options, 1, AUTH_MD5);
+	challenge(f);
+	assert_int_equal(auth_set(f->auth, &options, others, ARRAY_LEN(others)), 0);
+	assert_int_equal(ask_result(f, &(struct asked){0}), AUTH_CHALLENGE);
+	assert_int_equal(ask_result(f, &(struct asked){.password = "new"}), AUTH_OK);
+	assert_null(auth_find(f->auth, VIEW("2000")));
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -621,6 +638,7 @@ int main(void)
 		cmocka_unit_test(test_answer_by_rows),
 		cmocka_unit_test(test_answer_refuses_what_cannot_be_quoted),
 		cmocka_unit_test(test_answer_satisfies_check),
+		cmocka_unit_test(test_other_accounts_while_it_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,6 +266,37 @@ static void test_walk_shows_everything(void **state)
 	assert_string_equal(buffer, "1000=sip:a@h 2000=sip:b@h ");
 }
 
+static void test_other_extensions_while_phones_are_registered(void **state)
+{
+	static const struct conf_extension extensions[] = {
+		{.number = "3000", .password = "x", .ha1_md5 = "", .ha1_sha256 = "", .name = "", .max_contacts = 1},
+		{.number = "1000",
+		 .password = "test1000",
+		 .ha1_md5 = "",
+		 .ha1_sha256 = "",
+		 .name = "",
+		 .max_contacts = 1},
+	};
+	const struct registrar_options options = {.min_expires_s = 90, .max_expires_s = 600};
+
+	assert_int_equal(phones_contact(phones, "Contact: <sip:1000@192.0.2.1>\r\n"), 200);
+	assert_int_equal(phones_contact(phones, "Contact: <sip:1000@192.0.2.2>\r\n"), 200);
+	assert_int_equal(phones_register(phones, &(struct registering){.number = "2000",
+								       .password = "test2000",
+								       .headers = "Contact: <sip:2000@192.0.2.3>\r\n"}),
+			 200);
+	assert_int_equal(registrar_set(phones->registrar, &options, extensions, ARRAY_LEN(extensions)), 0);
+	/* Who stays keeps all that he has, who is gone is gone. */
+	assert_string_equal(phones_find(phones, "1000"), "sip:1000@192.0.2.2 sip:1000@192.0.2.1");
+	assert_string_equal(phones_find(phones, "2000"), "");
+	assert_int_equal(phones->events[REGISTRAR_REMOVED], 1);
+	assert_int_equal(registrar_stats(phones->registrar)->bindings, 2);
+	assert_int_equal(registrar_stats(phones->registrar)->extensions, 1);
+	assert_int_equal(phones_contact(phones, "Contact: <sip:1000@192.0.2.1>;expires=60\r\n"), 423);
+	loop_sim_advance(phones->loop, 3601 * 1000);
+	assert_int_equal(registrar_stats(phones->registrar)->bindings, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -281,6 +312,7 @@ int main(void)
 		TEST(test_contact_uri_has_a_limit),
 		TEST(test_find_orders_by_q_then_by_freshness_and_cuts),
 		TEST(test_walk_shows_everything),
+		TEST(test_other_extensions_while_phones_are_registered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

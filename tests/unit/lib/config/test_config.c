@@ -208,6 +208,45 @@ static void test_config_quickstart_loads(void **state)
 	conf_free(conf);
 }
 
+static void add_difference(void *arg, const char *path)
+{
+	text_printf(arg, "%s ", path);
+}
+
+static void test_config_differences_are_named(void **state)
+{
+	static const struct {
+		const char *a, *b, *paths;
+	} rows[] = {
+		{"", "", ""},
+		{"sip: { listen_port = 5060; };", "", ""},
+		{"", "sip: { listen_port = 5061; realm = \"x\"; };", "sip.listen_port sip.realm "},
+		{"security: { deny = [ \"192.0.2.1\" ]; };", "security: { deny = [ \"192.0.2.2\" ]; };",
+		 "security.deny "},
+		{"extensions = ({ number = \"1\"; password = \"a\"; });",
+		 "extensions = ({ number = \"1\"; password = \"b\"; });", "extensions "},
+		{"extensions = ({ number = \"1\"; password = \"a\"; });", "", "extensions "},
+		{"dialplan: { routes = ({ pattern = \"1\"; code = 404; }); };",
+		 "\n\ndialplan: { routes = ({ pattern = \"1\"; code = 404; }); };", ""},
+		{"media: { port_pool: { start = 20000; end = 30000; }; };", "", "media.port_pool "},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct conf *a, *b;
+		struct conf_problem problem;
+		char buffer[256];
+		struct text text;
+
+		text_init(&text, buffer, sizeof(buffer));
+		assert_int_equal(conf_load_text("a", rows[i].a, &a, &problem), 0);
+		assert_int_equal(conf_load_text("b", rows[i].b, &b, &problem), 0);
+		conf_compare(a, b, add_difference, &text);
+		assert_string_equal(buffer, rows[i].paths);
+		conf_free(a);
+		conf_free(b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +257,7 @@ int main(void)
 		cmocka_unit_test(test_config_sample_loads_with_and_without_its_examples),
 		cmocka_unit_test(test_config_sample_in_the_repository_is_the_schema),
 		cmocka_unit_test(test_config_quickstart_loads),
+		cmocka_unit_test(test_config_differences_are_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,164 @@
+/* See reload.h. The road: read (API thread) -> apply (signalling thread) -> applied (API thread). */
+#include "controlplane/app/reload.h"
+
+#include <stdio.h>
+
+#include "controlplane/api/api.h"
+#include "controlplane/app/signalling.h"
+#include "controlplane/routing/routing.h"
+#include "lib/config/config.h"
+#include "lib/log/log.h"
+
+/* Keys, or groups with their dot, that change without a restart. */
+static const char *const live[] = {
+	"auth.",
+	"dialplan.",
+	"extensions",
+	"logging.level",
+	"monitoring.tokens",
+	"security.",
+	"sip.allow_guests",
+	"sip.contacts_per_extension",
+	"sip.max_concurrent_calls",
+	"sip.max_expires",
+	"sip.min_expires",
+	"sip.min_session_expires",
+	"sip.ring_timeout",
+	"sip.session_expires",
+};
+
+static bool is_live(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_LEN(live); i++) {
+		size_t size = strlen(live[i]);
+
+		if (strncmp(path, live[i], size) == 0 && (live[i][size - 1] == '.' || path[size] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+static void add_path(struct text *text, const char *path)
+{
+	text_printf(text, "%s%s", text->size > 0 ? ", " : "", path);
+}
+
+static void add_changed(void *arg, const char *path)
+{
+	if (is_live(path))
+		add_path(arg, path);
+}
+
+static void add_waiting(void *arg, const char *path)
+{
+	if (!is_live(path))
+		add_path(arg, path);
+}
+
+static const struct conf *in_force(const struct reload *reload)
+{
+	return reload->now ? reload->now : reload->first;
+}
+
+static void tell(const struct reload *reload)
+{
+	char buffer[1024];
+	struct text text;
+
+	text_init(&text, buffer, sizeof(buffer));
+	conf_compare(in_force(reload), reload->next, add_changed, &text);
+	log_info("app", "configuration reloaded; changed: %s", text.size > 0 ? buffer : "nothing");
+	text_init(&text, buffer, sizeof(buffer));
+	conf_compare(reload->first, reload->next, add_waiting, &text);
+	if (text.size > 0)
+		log_warning("app", "only a restart changes: %s", buffer);
+}
+
+static void drop_next(struct reload *reload)
+{
+	conf_free(reload->next);
+	reload->next = NULL;
+	routing_free(reload->routing);
+	reload->routing = NULL;
+}
+
+/* Signalling thread. */
+static void on_apply(void *arg)
+{
+	struct reload *reload = arg;
+
+	if (!reload->signalling) /* the end came first */
+		return;
+	reload->error = signalling_set_conf(reload->signalling, reload->next, reload->routing);
+	if (reload->error == 0)
+		reload->routing = NULL; /* signalling's now */
+	loop_post(reload->api_loop, &reload->applied);
+}
+
+/* API thread. */
+static void on_applied(void *arg)
+{
+	struct reload *reload = arg;
+	const struct conf_monitoring *monitoring;
+
+	if (!reload->signalling)
+		return;
+	if (reload->error) {
+		log_error("app", "the configuration is not changed: %s", error_text(reload->error));
+		drop_next(reload);
+		return;
+	}
+	monitoring = &reload->next->monitoring;
+	if (api_set_tokens(reload->api, monitoring->tokens.at, monitoring->tokens.len) != 0)
+		log_error("app",
+			  "the API keeps its tokens: without any, an address that is not loopback would be open");
+	if (!reload->is_level_fixed)
+		log_level_set(reload->next->logging.level);
+	tell(reload);
+	conf_free(reload->now);
+	reload->now = reload->next;
+	reload->next = NULL;
+}
+
+void reload_init(struct reload *reload)
+{
+	loop_message_init(&reload->apply, on_apply, reload);
+	loop_message_init(&reload->applied, on_applied, reload);
+}
+
+void reload_start(struct reload *reload)
+{
+	struct routing_problem routing_problem;
+	struct conf_problem problem;
+
+	if (reload->next) {
+		log_warning("app", "a reload is going on; send SIGHUP again when it is through");
+		return;
+	}
+	if (conf_load(reload->path, &reload->next, &problem) != 0) {
+		reload->next = NULL;
+		log_error("app", "the configuration is not changed: %s", problem.text);
+		return;
+	}
+	if (routing_new(reload->next, &reload->routing, &routing_problem) != 0) {
+		reload->routing = NULL;
+		log_error("app", "the configuration is not changed: %s", routing_problem.text);
+		drop_next(reload);
+		return;
+	}
+	if (reload->port > 0)
+		reload->next->sip.listen_port = reload->port;
+	loop_post(reload->signalling_loop, &reload->apply);
+}
+
+void reload_stop(struct reload *reload)
+{
+	reload->signalling = NULL;
+}
+
+void reload_fini(struct reload *reload)
+{
+	drop_next(reload);
+	conf_free(reload->now);
+	reload->now = NULL;
+}

@@ -1,0 +1,47 @@
+/* SIGHUP: the file is read and checked again, and what can change while calls go on changes, at once and as a whole, on
+ * the signalling thread. A file that is wrong changes nothing and is named with its line.
+ *
+ * Used by main.c. Threads: reload_start on the API thread, which reads the file and compiles the dial plan; the signalling
+ * thread applies it and is held up for about 3 us an extension; the API thread takes over tokens and log level.
+ * Ownership: the first configuration stays for the whole life (what needs a restart still looks at it); of those after it
+ * the one in force.
+ * What changes: extensions (bindings of those that are gone end), the dial plan, auth and security, limits and times of
+ * sip, the log level, API tokens. Everything else is named in one log line as waiting for a restart.
+ */
+#ifndef CONTROLPLANE_APP_RELOAD_H
+#define CONTROLPLANE_APP_RELOAD_H
+
+#include "controlplane/loop/loop.h"
+#include "lib/base/base.h"
+
+struct api;
+struct conf;
+struct routing;
+struct signalling;
+
+struct reload {
+	/* set by the maker */
+	const char *path;
+	uint16_t port;       /* instead of sip.listen_port; 0: as in the file */
+	bool is_level_fixed; /* --log-level was given */
+	const struct conf *first;
+	struct signalling *signalling;
+	struct api *api;
+	struct loop *signalling_loop, *api_loop;
+	/* inside */
+	struct conf *now; /* NULL: the first is in force */
+	struct conf *next;
+	struct routing *routing; /* of next */
+	struct loop_message apply, applied;
+	int error; /* of apply */
+};
+
+void reload_init(struct reload *reload);
+/* One that is going on is not disturbed: the file is read when the signal came first. */
+void reload_start(struct reload *reload);
+/* Both threads have ended, everything is still there: messages that are queued do nothing any more. */
+void reload_stop(struct reload *reload);
+/* After signalling_free, which still looks at the configuration. */
+void reload_fini(struct reload *reload);
+
+#endif
