@@ -12,6 +12,7 @@
 #include "controlplane/metrics/metrics.h"
 #include "controlplane/registrar/registrar.h"
 #include "controlplane/routing/routing.h"
+#include "controlplane/subscription/subscription.h"
 #include "controlplane/trace/trace.h"
 #include "controlplane/transaction/transaction.h"
 #include "lib/config/config.h"
@@ -19,7 +20,10 @@
 
 static void write_options(struct sip_writer *out, void *arg)
 {
-	sip_write_header(out, SIP_HEADER_ALLOW, "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER");
+	sip_write_header(out, SIP_HEADER_ALLOW,
+			 "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, REFER, SUBSCRIBE, REGISTER");
+	sip_write_header(out, SIP_HEADER_ALLOW_EVENTS, SUBSCRIPTION_ALLOW_EVENTS);
+	sip_write_header(out, SIP_HEADER_SUPPORTED, "timer, replaces, norefersub");
 	sip_write_header(out, SIP_HEADER_ACCEPT, "application/sdp");
 }
 
@@ -83,6 +87,8 @@ static void on_request(void *arg, struct transaction *transaction)
 
 	if (!request->to.tag.at && request->method == SIP_METHOD_REGISTER)
 		registrar_on_register(signalling->registrar, transaction);
+	else if (request->method == SIP_METHOD_SUBSCRIBE)
+		subscription_on_request(signalling->subscriptions, transaction);
 	else
 		call_table_on_request(signalling->calls, transaction);
 }
@@ -103,8 +109,11 @@ static void on_media_ready(bool is_ready, void *arg)
 
 static void on_registration(void *arg, enum registrar_event event, const struct registrar_contact *contact)
 {
+	struct signalling *signalling = arg;
 	char source[NET_ENDPOINT_TEXT];
 
+	if (event != REGISTRAR_REFRESHED && signalling->subscriptions)
+		subscription_changed(signalling->subscriptions, SUBSCRIPTION_PRESENCE, contact->number);
 	if (event != REGISTRAR_REFRESHED)
 		log_info("registrar", "%.*s %s: %.*s from %s", VIEW_ARG(contact->number), registrar_event_name(event),
 			 VIEW_ARG(contact->uri), net_endpoint_print(&contact->flow.remote, source));
@@ -222,11 +231,17 @@ static int make_transactions(struct signalling *signalling, struct signalling_pr
 	return transaction_layer_new(signalling->loop, &options, &user, &signalling->transactions);
 }
 
+static int make_subscriptions(struct signalling *signalling, struct signalling_problem *problem)
+{
+	return signalling_make_subscriptions(signalling);
+}
+
 int signalling_new(const struct signalling_options *options, struct signalling **ret_signalling,
 		   struct signalling_problem *ret_problem)
 {
 	static int (*const makers[])(struct signalling *, struct signalling_problem *) = {
-		make_auth, make_defence, make_registrar, make_routing, make_trace, make_transactions,
+		make_auth,  make_defence,      make_registrar,     make_routing,
+		make_trace, make_transactions, make_subscriptions,
 	};
 	struct signalling *signalling = calloc(1, sizeof(*signalling));
 	int error = signalling ? 0 : ERR_NOMEM;
@@ -279,6 +294,8 @@ int signalling_start(struct signalling *signalling, struct transport *transport,
 		.routing = signalling->routing,
 		.cdr = signalling->cdr,
 		.metrics = signalling->metrics,
+		.on_extension = signalling_on_extension,
+		.on_extension_arg = signalling,
 	};
 	int error;
 
@@ -359,6 +376,7 @@ void signalling_free(struct signalling *signalling)
 	if (!signalling)
 		return;
 	call_table_free(signalling->calls);
+	subscription_table_free(signalling->subscriptions);
 	media_free(signalling->media);
 	transaction_layer_free(signalling->transactions);
 	trace_free(signalling->trace);

@@ -23,6 +23,7 @@ struct loop;
 struct metrics;
 struct registrar;
 struct routing;
+struct subscription_table;
 struct trace;
 struct transaction_layer;
 
@@ -41,6 +42,7 @@ struct signalling {
 	struct routing *routing;
 	struct media *media;
 	struct call_table *calls;
+	struct subscription_table *subscriptions;
 	media_route *route;
 	void *route_arg;
 	bool is_draining;
@@ -79,5 +81,9 @@ void signalling_free(struct signalling *signalling); /* NULL is fine */
 void signalling_sources(struct signalling *signalling, struct api_sources *ret_sources);
 /* Gauges and counters that other parts keep, copied into the metrics about once a second. */
 void signalling_count(struct signalling *signalling);
+
+/* Between the files of app (watching.c): what subscribers are told, and that there is news of an extension's calls. */
+int signalling_make_subscriptions(struct signalling *signalling) WARN_UNUSED;
+void signalling_on_extension(void *arg, const char *number);
 
 #endif

@@ -44,6 +44,9 @@ struct call_services {
 	const struct routing *routing;
 	struct cdr *cdr;
 	struct metrics *metrics;
+	/* What a phone of that extension does in its calls has changed. May be NULL. */
+	void (*on_extension)(void *arg, const char *number);
+	void *on_extension_arg;
 };
 
 /* ERR_NOMEM. */
@@ -96,6 +99,15 @@ bool call_table_find_dialog(struct call_table *table, struct view sip_call_id, s
 			    struct view remote_tag, char ret_call_id[CALL_ID_SIZE]);
 /* Visits every call, oldest first. */
 void call_table_walk(struct call_table *table, void (*visit)(const struct call_about *about, void *arg), void *arg);
+/* A call as a phone of an extension sees it; trying or ringing, or talking. The strings live until the visitor returns. */
+struct call_of_extension {
+	const char *id, *sip_call_id, *local_tag, *remote_tag; /* remote_tag: ours */
+	const char *state;                                     /* as RFC 4235 names them */
+	bool is_initiator;
+	const char *remote_party; /* name-address */
+};
+void call_table_walk_extension(struct call_table *table, struct view number,
+			       void (*visit)(const struct call_of_extension *call, void *arg), void *arg);
 /* The last transitions of a call and its legs, a line each, for error logs and the API. ERR_NOT_FOUND. */
 int call_table_print_history(struct call_table *table, const char *call_id, struct text *out) WARN_UNUSED;
 

@@ -240,8 +240,11 @@ static unsigned open_leg(struct leg *leg, struct transaction *transaction, const
 	const struct sip_message *invite = transaction_request(transaction);
 	const struct transport_flow *flow = transaction_flow(transaction);
 	struct view user_agent = sip_header_find(invite, SIP_HEADER_USER_AGENT);
-	int error = dialog_new_server(&leg->call->table->dialogs, invite, flow, transaction_tag(transaction), leg,
-				      &leg->dialog);
+	int error;
+
+	ret_cause->sip = 0;
+	error = dialog_new_server(&leg->call->table->dialogs, invite, flow, transaction_tag(transaction), leg,
+				  &leg->dialog);
 
 	leg->remote = flow->remote;
 	snprintf(leg->extension, sizeof(leg->extension), "%s", account ? account->number : "");
@@ -255,7 +258,7 @@ static unsigned open_leg(struct leg *leg, struct transaction *transaction, const
 	else if (session_open(leg) != 0)
 		*ret_cause = (struct call_cause){CDR_SIDE_SYSTEM, 503, 47, "no_media"};
 	else
-		return 0;
+		leg_tell_watchers(leg);
 	return ret_cause->sip;
 }
 

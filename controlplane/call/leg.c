@@ -32,11 +32,41 @@ bool leg_has_answered(const struct leg *leg)
 	return leg_state(leg) == LEG_ACCEPTED || leg_state(leg) >= LEG_UP;
 }
 
+const char *leg_watched_state(const struct leg *leg)
+{
+	switch (leg_state(leg)) {
+	case LEG_OFFERED:
+	case LEG_CALLING:
+		return "trying";
+	case LEG_RINGING:
+		return "early";
+	case LEG_NEW:
+	case LEG_PARTING:
+	case LEG_CANCELLING:
+	case LEG_ENDING:
+	case LEG_GONE:
+		return NULL;
+	default:
+		return "confirmed";
+	}
+}
+
+void leg_tell_watchers(const struct leg *leg)
+{
+	const struct call_services *services = &leg->call->table->services;
+
+	if (leg->extension[0] && services->on_extension)
+		services->on_extension(services->on_extension_arg, leg->extension);
+}
+
 void leg_feed(struct leg *leg, enum leg_event event, const struct leg_input *input)
 {
 	static const struct leg_input nothing;
+	const char *before = leg_watched_state(leg);
 
 	fsm_feed(&leg->fsm, (uint8_t)event, loop_now_ms(leg->call->table->services.loop), input ? input : &nothing);
+	if (leg_watched_state(leg) != before)
+		leg_tell_watchers(leg);
 }
 
 /* What a lost transaction means depends on what the leg waits for. */

@@ -246,6 +246,9 @@ bool leg_is_up(const struct leg *leg);        /* up, whatever re-INVITE is going
 bool leg_has_answered(const struct leg *leg); /* out: a 2xx came */
 void leg_on_server_event(struct transaction *transaction, const struct transaction_event *event, void *arg);
 
+/* What who watches the extension sees of it: a state of RFC 4235, NULL when there is nothing (any more). */
+const char *leg_watched_state(const struct leg *leg);
+void leg_tell_watchers(const struct leg *leg);
 /* The leg's party is out of it: notes why and tells the call. */
 void leg_leave_call(struct leg *leg, unsigned sip, unsigned q850, const char *text, const struct leg_input *input);
 /* The dialog of a leg that is up, and what is known of its peer, becomes a new leg's; the old one is gone then. */

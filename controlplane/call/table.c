@@ -318,6 +318,31 @@ bool call_table_find_dialog(struct call_table *table, struct view sip_call_id, s
 	return leg != NULL;
 }
 
+void call_table_walk_extension(struct call_table *table, struct view number,
+			       void (*visit)(const struct call_of_extension *call, void *arg), void *arg)
+{
+	LIST_FOREACH (link, &table->list) {
+		const struct call *call = LIST_ENTRY(link, struct call, link);
+
+		LIST_FOREACH (leg_link, &call->legs) {
+			const struct leg *leg = LIST_ENTRY(leg_link, struct leg, link);
+			struct call_of_extension shown = {.id = leg->id, .state = leg_watched_state(leg)};
+			const struct leg *other = leg == call->caller ? call->callee : call->caller;
+
+			if (!shown.state || !leg->dialog || !view_is(number, leg->extension))
+				continue;
+			shown.sip_call_id = leg->dialog->call_id;
+			shown.local_tag = leg->dialog->remote_tag;
+			shown.remote_tag = leg->dialog->local_tag;
+			shown.is_initiator = leg->side == CDR_SIDE_CALLER;
+			/* We call as the caller, so our own name in the dialog is the other party's. */
+			shown.remote_party = shown.is_initiator && other && other->dialog ? other->dialog->remote_party
+											  : leg->dialog->local_party;
+			visit(&shown, arg);
+		}
+	}
+}
+
 int call_table_print_history(struct call_table *table, const char *call_id, struct text *out)
 {
 	struct call *call = find(table, call_id);

@@ -245,6 +245,17 @@ void transfer_on_refer(struct leg *leg, struct transaction *transaction)
 		start_blind(transfer, &referral.refer_to.uri);
 }
 
+/* to-tag is ours, as who gets the INVITE sees it. Phones that took both out of dialog information (RFC 4235) write them as
+ * the phone sees it that they watch: the other way round. Nobody can have meant anything else. */
+static struct dialog *find_dialog(struct call_table *table, const struct sip_replaces *replaces)
+{
+	struct dialog *dialog =
+		dialog_find_named(&table->dialogs, replaces->call_id, replaces->to_tag, replaces->from_tag);
+
+	return dialog ? dialog
+		      : dialog_find_named(&table->dialogs, replaces->call_id, replaces->from_tag, replaces->to_tag);
+}
+
 struct leg *transfer_find_other(const struct transfer *transfer)
 {
 	struct sip_replaces replaces;
@@ -253,8 +264,7 @@ struct leg *transfer_find_other(const struct transfer *transfer)
 
 	if (sip_replaces_parse(view_of(transfer->other_dialog), &replaces) != 0)
 		return NULL;
-	dialog = dialog_find_named(&transfer->call->table->dialogs, replaces.call_id, replaces.to_tag,
-				   replaces.from_tag);
+	dialog = find_dialog(transfer->call->table, &replaces);
 	leg = dialog ? dialog->owner : NULL;
 	if (!leg || leg->call == transfer->call || leg->call->fsm.state != CALL_UP || !call_is_party(leg->call, leg))
 		return NULL;
@@ -275,7 +285,7 @@ unsigned transfer_find_replaced(struct call_table *table, const struct auth_acco
 		return 400;
 	if (!account)
 		return 403;
-	dialog = dialog_find_named(&table->dialogs, replaces.call_id, replaces.to_tag, replaces.from_tag);
+	dialog = find_dialog(table, &replaces);
 	if (!dialog)
 		return 481;
 	leg = dialog->owner;

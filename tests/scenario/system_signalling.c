@@ -10,6 +10,7 @@
  * do engine dies     the media engine is killed; lives: there is a new one; hangs: it does nothing; moves: it does again
  * do calls           an event for each call: "CALLER to CALLEE STATE"; then "calls N"
  * do record          the newest call detail record as an event: its JSON line
+ * do subscriptions   an event "subscriptions N"
  * do drain           as SIGTERM does
  */
 #include "controlplane/app/signalling.h"
@@ -17,6 +18,7 @@
 #include "controlplane/cdr/cdr.h"
 #include "controlplane/metrics/metrics.h"
 #include "controlplane/registrar/registrar.h"
+#include "controlplane/subscription/subscription.h"
 #include "controlplane/transaction/transaction.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
@@ -241,6 +243,8 @@ static bool command(void *arg, struct view line)
 	} else if (take_word(&line, "record")) {
 		if (cdr_recent(system->cdr, 1, show_record, NULL) == 0)
 			scenario_event("no record");
+	} else if (take_word(&line, "subscriptions")) {
+		scenario_event("subscriptions %u", subscription_count(system->signalling->subscriptions));
 	} else if (take_word(&line, "drain")) {
 		signalling_drain(system->signalling);
 	} else {
