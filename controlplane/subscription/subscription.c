@@ -118,7 +118,7 @@ static void refuse(struct transaction *transaction, unsigned status)
 	transaction_respond(transaction, &reply);
 }
 
-static void accept(struct request *request, const struct subscription *subscription)
+static void grant(struct request *request, const struct subscription *subscription)
 {
 	struct transaction_reply reply = {
 		.status = 200, .to_tag = subscription->dialog->local_tag, .headers = write_headers, .arg = request};
@@ -255,7 +255,7 @@ static void begin(struct request *request)
 		refuse(request->transaction, status);
 		return;
 	}
-	accept(request, subscription);
+	grant(request, subscription);
 	log_debug("subscription", "%s watches %s of %s for %u s", subscription->subscriber,
 		  subscription_package_name(subscription->package), subscription->number, request->expires_s);
 	keep_or_end(subscription, request->expires_s);
@@ -283,7 +283,7 @@ static void refresh(struct request *request)
 		refuse(request->transaction, 403);
 		return;
 	}
-	accept(request, subscription);
+	grant(request, subscription);
 	keep_or_end(subscription, request->expires_s);
 }
 
