@@ -9,7 +9,7 @@
 
 #include "dataplane/stage/stage.h"
 
-#define LANE_STAGES_MAX 6
+#define LANE_STAGES_MAX 8
 
 struct lane_step {
 	const char *name;

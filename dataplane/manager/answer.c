@@ -55,6 +55,7 @@ static void on_done(struct manager *manager, uint16_t index, struct worker_opera
 {
 	struct manager_worker *w = &manager->workers[index];
 
+	manager_secure_free(&operation->wish);
 	if (operation->type == WORKER_STREAM_DEL)
 		on_gone(manager, index, operation, now_ms);
 	else

@@ -41,7 +41,12 @@ static void prepare_set(struct manager *manager, uint16_t index, const struct sh
 	struct worker_operation *operation;
 	const struct net_endpoint *rtcp = set->remote_rtcp.address.family ? &set->remote_rtcp : &set->remote_rtp;
 
+	operation = manager_operation_get(w);
+	operation->wish.set = *set;
+	if (!error)
+		error = manager_secure(manager, &operation->wish);
 	if (error) {
+		manager_operation_put(w, operation);
 		refuse(manager, index, &set->id, error, now_ms);
 		return;
 	}
@@ -55,9 +60,7 @@ static void prepare_set(struct manager *manager, uint16_t index, const struct sh
 		};
 		take_ports(manager, set->address, set->local_port);
 	}
-	operation = manager_operation_get(w);
 	operation->type = WORKER_STREAM_SET;
-	operation->wish.set = *set;
 	operation->wish.rtp_neighbour = manager_next_hop(manager, set->address, &set->remote_rtp);
 	operation->wish.rtcp_neighbour = manager_next_hop(manager, set->address, rtcp);
 	manager_operation_send(w, operation);
@@ -126,6 +129,7 @@ unsigned manager_take_commands(struct manager *manager, uint16_t index, uint64_t
 			break;
 		}
 		take_command(manager, index, &command, now_ms);
+		explicit_bzero(&command, sizeof(command));
 	}
 	return taken;
 }

@@ -95,6 +95,13 @@ int manager_new(const struct conf *conf, struct port_table *ports, struct neighb
 	manager->neighbours = neighbours;
 	manager->segment = segment;
 	manager->worker_count = (uint16_t)segment->worker_count;
+	error = secure_engine_new(&manager->engine);
+	if (error == ERR_UNSUPPORTED)
+		log_warning("manager", "the processor has no AES instructions: SRTP is not available");
+	else if (error)
+		log_error("manager", "SRTP: %s", error_text(error));
+	else
+		log_info("manager", "SRTP computes with %s", secure_engine_name(manager->engine));
 	error = rte_lcore_count() <= manager->worker_count ? ERR_RANGE : addresses_init(manager);
 	for (uint16_t i = 0; error == 0 && i < manager->worker_count; i++) {
 		error = worker_init(manager, conf, i);
@@ -110,6 +117,17 @@ int manager_new(const struct conf *conf, struct port_table *ports, struct neighb
 	return 0;
 }
 
+/* Of streams that still live. */
+static void free_contexts(struct worker *worker)
+{
+	struct stream_table *table = worker ? &worker->context.table : NULL;
+
+	for (uint32_t s = 0; table && s < table->high; s++) {
+		secure_context_free(table->at[s].secure_in);
+		secure_context_free(table->at[s].secure_out);
+	}
+}
+
 void manager_free(struct manager *manager)
 {
 	if (!manager)
@@ -120,11 +138,15 @@ void manager_free(struct manager *manager)
 		for (uint32_t s = 0; w->slots && s < manager->segment->streams_per_worker; s++)
 			if (w->slots[s].state != MANAGER_SLOT_FREE)
 				manager_let_go(manager, w->slots[s].neighbours);
+		for (uint32_t o = 0; w->operations && o < WORKER_OPERATIONS; o++)
+			manager_secure_free(&w->operations[o].wish);
+		free_contexts(w->worker);
 		worker_free(w->worker);
 		free(w->slots);
 		free(w->operations);
 		free(w->free);
 	}
+	secure_engine_free(manager->engine);
 	stream_lookup_fini(&manager->lookup);
 	for (unsigned i = 0; i < SHM_ADDRESSES_MAX; i++)
 		free(manager->ports_taken[i]);

@@ -37,7 +37,8 @@ struct manager {
 	uint64_t *ports_taken[SHM_ADDRESSES_MAX]; /* a bit a UDP port */
 	struct manager_worker workers[SHM_WORKERS_MAX];
 	uint16_t worker_count;
-	uint32_t controller; /* generation last seen */
+	struct secure_engine *engine; /* for making contexts; NULL: the processor cannot */
+	uint32_t controller;          /* generation last seen */
 	uint64_t next_second_ms;
 	uint64_t hurry_until_ms; /* commands came a moment ago */
 	atomic_bool stop_workers;
@@ -58,6 +59,12 @@ void manager_let_go(struct manager *manager, uint32_t neighbours[2]);
 struct worker_operation *manager_operation_get(struct manager_worker *w);
 void manager_operation_send(struct manager_worker *w, struct worker_operation *operation);
 void manager_operation_put(struct manager_worker *w, struct worker_operation *operation);
+
+/* secure.c: contexts of the command's keys into the wish; the keys are wiped from it. ERR_INVALID, ERR_NOMEM,
+ * ERR_UNSUPPORTED. */
+int manager_secure(struct manager *manager, struct stream_wish *wish);
+/* What the worker does not use (any more). */
+void manager_secure_free(struct stream_wish *wish);
 
 static inline bool manager_port_is_taken(const struct manager *manager, uint16_t address, uint16_t port)
 {

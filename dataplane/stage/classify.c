@@ -5,7 +5,10 @@ static bool parse_rtp(struct packet_meta *meta, const uint8_t *payload)
 {
 	struct rtp_header header;
 
-	if (meta->on_rtcp_port || rtp_parse(payload, meta->payload_size, &header) != 0)
+	bool is_secure = meta->stream->flags & SHM_STREAM_SECURE;
+
+	if (meta->on_rtcp_port || (is_secure ? rtp_parse_secure(payload, meta->payload_size, &header)
+					     : rtp_parse(payload, meta->payload_size, &header)) != 0)
 		return false;
 	meta->ssrc = header.ssrc;
 	meta->timestamp = header.timestamp;
@@ -18,7 +21,8 @@ static bool parse_rtcp(struct packet_meta *meta, const uint8_t *payload)
 {
 	struct rtcp_header header;
 
-	if (rtcp_parse(payload, meta->payload_size, &header) != 0)
+	if ((meta->stream->flags & SHM_STREAM_SECURE ? rtcp_parse_secure(payload, meta->payload_size, &header)
+						     : rtcp_parse(payload, meta->payload_size, &header)) != 0)
 		return false;
 	meta->ssrc = header.ssrc;
 	return true;
@@ -27,7 +31,8 @@ static bool parse_rtcp(struct packet_meta *meta, const uint8_t *payload)
 /* Uses:   stream, on_rtcp_port, payload.
  * Sets:   kind, lane, ssrc; of RTP also sequence, timestamp, payload_type.
  * Drops:  DROP_RTP_MALFORMED: bad header, neither of the four kinds, RTP on the RTCP port. RTCP is taken on either port,
- *         with or without mux: peers that disagree about it are common, and it is told apart with certainty.
+ *         with or without mux: peers that disagree about it are common, and it is told apart with certainty. What is
+ *         ciphered is judged by unprotect.
  * Memory: the payload's first line (RTCP: all of it), line 0 of the stream. */
 void stage_classify(struct stage_context *context, struct burst *burst)
 {

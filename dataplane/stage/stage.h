@@ -79,6 +79,8 @@ struct stage_context {
 	uint64_t counters[WORKER_COUNTER_COUNT];
 	uint64_t drops[DROP_COUNT];
 	uint8_t owners[BURST_MAX];            /* scratch of lookup */
+	struct secure_engine *engine;         /* of SRTP; NULL: the processor cannot */
+	struct secure_job jobs[BURST_MAX];    /* scratch of protect and unprotect */
 	struct rte_mbuf *free[2 * BURST_MAX]; /* dropped packets, given back in one go */
 	struct stage_transmit_buffer transmit[PORT_MAX];
 };
@@ -96,6 +98,8 @@ struct stage_context {
 	X(unheard)                                                                                                     \
 	X(held)                                                                                                        \
 	X(binding)                                                                                                     \
+	X(unprotect)                                                                                                   \
+	X(protect)                                                                                                     \
 	X(transmit)
 
 typedef void stage_function(struct stage_context *context, struct burst *burst);

@@ -27,10 +27,17 @@ static bool listens_to(const struct stream *listener, const struct stream *sourc
 	return listener->generation && listener->source_generation == source->generation;
 }
 
+static bool is_secure(const struct stream *stream)
+{
+	return stream->flags & SHM_STREAM_SECURE;
+}
+
 /* Lanes and sink of a living stream, from its flags and its listeners. */
 static void choose_lanes(struct stream_table *table, struct stream *stream)
 {
+	static const uint8_t pair_lanes[2][2] = {{LANE_RELAY, LANE_ENCRYPT}, {LANE_DECRYPT, LANE_RECRYPT}};
 	struct stream *first = NULL;
+	bool in = is_secure(stream), out = false;
 	unsigned count = 0;
 
 	for (struct stream *l = slot_at(table, stream->first_listener); l; l = slot_at(table, l->next_listener)) {
@@ -38,19 +45,25 @@ static void choose_lanes(struct stream_table *table, struct stream *stream)
 			continue;
 		if (!first)
 			first = l;
+		out |= is_secure(l);
 		count++;
 	}
 	stream->sink = first;
 	if (!(stream->flags & SHM_STREAM_RECEIVE))
-		stream->lanes[RTP_KIND_RTP] = LANE_HELD;
+		stream->lanes[RTP_KIND_RTP] = in ? LANE_SECURE_HELD : LANE_HELD;
 	else if (count == 0)
-		stream->lanes[RTP_KIND_RTP] = LANE_UNHEARD;
-	else if (count == 1)
-		stream->lanes[RTP_KIND_RTP] = first->flags & SHM_STREAM_SEND ? LANE_RELAY : LANE_HELD;
+		stream->lanes[RTP_KIND_RTP] = in ? LANE_SECURE_UNHEARD : LANE_UNHEARD;
+	else if (count > 1)
+		stream->lanes[RTP_KIND_RTP] = in || out ? LANE_SECURE_FORK : LANE_FORK;
+	else if (first->flags & SHM_STREAM_SEND)
+		stream->lanes[RTP_KIND_RTP] = pair_lanes[in][out];
 	else
-		stream->lanes[RTP_KIND_RTP] = LANE_FORK;
+		stream->lanes[RTP_KIND_RTP] = in ? LANE_SECURE_HELD : LANE_HELD;
 	/* A report of what somebody received says nothing about what others sent: RTCP goes to a pair only. */
-	stream->lanes[RTP_KIND_RTCP] = count == 1 ? LANE_RTCP : LANE_RTCP_UNHEARD;
+	if (count == 1)
+		stream->lanes[RTP_KIND_RTCP] = in || out ? LANE_SECURE_RTCP : LANE_RTCP;
+	else
+		stream->lanes[RTP_KIND_RTCP] = in ? LANE_SECURE_RTCP_UNHEARD : LANE_RTCP_UNHEARD;
 	stream->lanes[RTP_KIND_STUN] = stream->lanes[RTP_KIND_DTLS] = LANE_BINDING;
 	stream->lanes[RTP_KIND_OTHER] = LANE_BINDING;
 }

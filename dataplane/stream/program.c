@@ -45,7 +45,22 @@ static void open_again(struct stream_table *table, struct stream *stream, uint64
 	stream->rtp_way.has_interim = stream->rtcp_way.has_interim = 0;
 }
 
-bool stream_set(struct stream_table *table, const struct stream_wish *wish, uint64_t now_tsc)
+/* The context of a new key, in exchange for the old one. */
+static void take_context(struct secure_context **own, struct secure_context **given, bool goes_on)
+{
+	struct secure_context *old = *own;
+
+	/* The same key must never begin anew: its indexes are used. */
+	if (old && *given &&
+	    memcmp(secure_context_key(old), secure_context_key(*given), sizeof(struct secure_key)) == 0)
+		return;
+	if (old && *given && goes_on)
+		secure_context_inherit(*given, old);
+	*own = *given;
+	*given = old;
+}
+
+bool stream_set(struct stream_table *table, struct stream_wish *wish, uint64_t now_tsc)
 {
 	const struct shm_stream_set *set = &wish->set;
 	struct stream_peer signalled = stream_peer_of(&set->remote_rtp);
@@ -71,6 +86,8 @@ bool stream_set(struct stream_table *table, const struct stream_wish *wish, uint
 	}
 	if (stream->latch != STREAM_LATCHED)
 		stream->peer = signalled;
+	take_context(&stream->secure_in, &wish->secure_in, stays);
+	take_context(&stream->secure_out, &wish->secure_out, stays);
 	stream->flags = set->flags;
 	stream->dscp = set->dscp;
 	stream->controller = set->controller;

@@ -22,6 +22,8 @@
  * is talking. RTCP: from the RTP source itself, from the signalled RTCP address, or, once latched, from another port of
  * the latched host if it carries the stream's SSRC (that port is then learned; not with mux).
  *
+ * Secure streams: what does not authenticate is dropped before any of these rules sees it. Keys: README.
+ *
  * Threads: a table belongs to its worker: every function that takes one is called by that worker, in its turn. The
  * entries of the look-up table for a port are written by the worker that owns the port's stream; the manager sees to it
  * that a port is never given to two of them. All workers read it. Time is the caller's (TSC cycles).
@@ -36,6 +38,7 @@
 #include "lib/net/packet.h"
 #include "lib/rtp/rtp.h"
 #include "lib/shm/abi.h"
+#include "lib/srtp/srtp.h"
 
 #define STREAM_PROBATION       4   /* consecutive packets ... */
 #define STREAM_PROBATION_MS    50  /* ... and this long: a burst between two packets of the peer proves nothing */
@@ -57,7 +60,14 @@
 	X(LANE_HELD, "held")           /* RTP that this stream does not want */                                        \
 	X(LANE_RTCP, "rtcp")           /* RTCP to those that listen */                                                 \
 	X(LANE_RTCP_UNHEARD, "rtcp_unheard")                                                                           \
-	X(LANE_BINDING, "binding") /* STUN and DTLS */
+	X(LANE_DECRYPT, "decrypt") /* SRTP to one that listens in the clear */                                         \
+	X(LANE_ENCRYPT, "encrypt") /* the other way */                                                                 \
+	X(LANE_RECRYPT, "recrypt") /* SRTP to SRTP of another key */                                                   \
+	X(LANE_SECURE_FORK, "secure_fork")                                                                             \
+	X(LANE_SECURE_UNHEARD, "secure_unheard") /* those above, if any is secure */                                   \
+		X(LANE_SECURE_HELD, "secure_held") X(LANE_SECURE_RTCP, "secure_rtcp")                                  \
+			X(LANE_SECURE_RTCP_UNHEARD, "secure_rtcp_unheard")                                             \
+				X(LANE_BINDING, "binding") /* STUN and DTLS */
 enum lane {
 #define X(name, text) name,
 	LANE_LIST(X)
@@ -148,6 +158,7 @@ struct stream {
 	uint32_t source_slot, source_generation; /* STREAM_NO_SLOT: none */
 	uint32_t first_listener;                 /* of those that name this slot */
 	uint32_t next_listener, previous_listener;
+	struct secure_context *secure_in, *secure_out; /* of SECURE streams; NULL: no key yet */
 	uint8_t dscp;
 	uint8_t signalled_run;   /* consecutive packets from the signalled address while open */
 	uint16_t signalled_next; /* sequence number that would be the next of them */
@@ -207,12 +218,13 @@ struct stream *stream_find(struct stream_table *table, const struct shm_stream_i
 struct stream_wish {
 	struct shm_stream_set set;              /* checked: slot free or of that generation, port free */
 	uint32_t rtp_neighbour, rtcp_neighbour; /* next hops of the signalled addresses, or STREAM_NO_NEIGHBOUR */
+	struct secure_context *secure_in, *secure_out; /* fresh; after stream_set what is not used (any more) */
 };
 /* Creates the stream or makes it what the wish says. Its counters stay, and its peer if the signalled address did not
  * change. True when the neighbours of the wish are used from now on; false: it sends to a latched address and keeps the
  * ones it had. */
-bool stream_set(struct stream_table *table, const struct stream_wish *wish, uint64_t now_tsc);
-/* Ends it; read its counters before. */
+bool stream_set(struct stream_table *table, struct stream_wish *wish, uint64_t now_tsc);
+/* Ends it; read its counters and take its contexts before. */
 void stream_del(struct stream_table *table, struct stream *stream);
 /* Next hops of a stream that latched to `remote`; false when it sends somewhere else by now and they are not used. */
 bool stream_set_neighbours(struct stream_table *table, struct stream *stream, const struct net_endpoint *remote,

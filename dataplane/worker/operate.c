@@ -17,6 +17,9 @@ static void carry_out(struct worker *worker, struct worker_operation *operation)
 		if (!stream)
 			break;
 		stream_count(stream, &clock, &operation->final);
+		operation->wish.secure_in = stream->secure_in;
+		operation->wish.secure_out = stream->secure_out;
+		stream->secure_in = stream->secure_out = NULL;
 		stream_del(&context->table, stream);
 		break;
 	case WORKER_STREAM_NEIGHBOURS:

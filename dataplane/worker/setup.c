@@ -55,6 +55,10 @@ int worker_new(const struct worker_setup *setup, struct worker **ret_worker)
 	}
 	error = rings_new(worker, setup->index);
 	if (error == 0)
+		error = secure_engine_new(&context->engine);
+	if (error == ERR_UNSUPPORTED)
+		error = 0; /* the manager refuses keys then */
+	if (error == 0)
 		error = stream_table_init(&context->table, setup->streams, setup->index, setup->lookup,
 					  setup->neighbours, worker->tsc_hz);
 	if (error) {
@@ -86,6 +90,7 @@ void worker_free(struct worker *worker)
 	rte_ring_free(worker->operations);
 	rte_ring_free(worker->done);
 	rte_ring_free(worker->context.events);
+	secure_engine_free(worker->context.engine);
 	stream_table_fini(&worker->context.table);
 	rte_free(worker);
 }

@@ -30,7 +30,10 @@
 	X(DROP_TX_FULL, "tx_full", "the port's transmit queue is full")                                                \
 	X(DROP_TOO_LONG, "too_long", "longer than the engine carries")                                                 \
 	X(DROP_TTL, "ttl", "the packet's time to live is used up")                                                     \
-	X(DROP_DIRECTION, "direction", "the call is on hold in this direction")
+	X(DROP_DIRECTION, "direction", "the call is on hold in this direction")                                        \
+	X(DROP_NO_KEY, "no_key", "a secure stream whose key is not known yet, or is used up")                          \
+	X(DROP_AUTH_FAILED, "auth_failed", "the tag of SRTP or SRTCP does not match")                                  \
+	X(DROP_REPLAY, "replay", "SRTP or SRTCP that was there before, or is too old to tell")
 
 /* What a worker counts beside the drops. */
 #define WORKER_COUNTER_LIST(X)                                                                                         \

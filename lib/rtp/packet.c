@@ -11,9 +11,9 @@ static uint32_t load_be32(const uint8_t *bytes)
 	return (uint32_t)load_be16(bytes) << 16 | load_be16(bytes + 2);
 }
 
-int rtp_parse(const uint8_t *bytes, size_t size, struct rtp_header *ret_header)
+int rtp_parse_secure(const uint8_t *bytes, size_t size, struct rtp_header *ret_header)
 {
-	size_t offset, padding = 0;
+	size_t offset;
 
 	if (size < RTP_HEADER_SIZE || size > UINT16_MAX || bytes[0] >> 6 != 2)
 		return ERR_CORRUPT;
@@ -25,19 +25,31 @@ int rtp_parse(const uint8_t *bytes, size_t size, struct rtp_header *ret_header)
 	}
 	if (size < offset)
 		return ERR_CORRUPT;
-	if (bytes[0] & 0x20) {
-		/* The last byte counts itself; a packet may be nothing but padding. */
-		padding = bytes[size - 1];
-		if (padding == 0 || padding > size - offset)
-			return ERR_CORRUPT;
-	}
 	ret_header->marker = bytes[1] >> 7;
 	ret_header->payload_type = bytes[1] & 0x7f;
 	ret_header->sequence = load_be16(bytes + 2);
 	ret_header->timestamp = load_be32(bytes + 4);
 	ret_header->ssrc = load_be32(bytes + 8);
 	ret_header->payload_offset = (uint16_t)offset;
-	ret_header->payload_size = (uint16_t)(size - offset - padding);
+	ret_header->payload_size = (uint16_t)(size - offset);
+	return 0;
+}
+
+int rtp_parse(const uint8_t *bytes, size_t size, struct rtp_header *ret_header)
+{
+	struct rtp_header header;
+	uint8_t padding = 0;
+
+	if (rtp_parse_secure(bytes, size, &header) != 0)
+		return ERR_CORRUPT;
+	if (bytes[0] & 0x20) {
+		/* The last byte counts itself; a packet may be nothing but padding. */
+		padding = bytes[size - 1];
+		if (padding == 0 || padding > header.payload_size)
+			return ERR_CORRUPT;
+	}
+	*ret_header = header;
+	ret_header->payload_size = (uint16_t)(header.payload_size - padding);
 	return 0;
 }
 
@@ -51,6 +63,15 @@ uint32_t rtp_clock_hz(uint8_t payload_type)
 		[28] = 90000, [31] = 90000, [32] = 90000, [33] = 90000, [34] = 90000};
 
 	return payload_type < ARRAY_LEN(clocks) ? clocks[payload_type] : RTP_CLOCK_DYNAMIC;
+}
+
+int rtcp_parse_secure(const uint8_t *bytes, size_t size, struct rtcp_header *ret_header)
+{
+	if (size < RTCP_HEADER_SIZE || bytes[0] >> 6 != 2 || bytes[1] < 192 || bytes[1] > 223)
+		return ERR_CORRUPT;
+	ret_header->packet_type = bytes[1];
+	ret_header->ssrc = load_be32(bytes + 4);
+	return 0;
 }
 
 int rtcp_parse(const uint8_t *bytes, size_t size, struct rtcp_header *ret_header)

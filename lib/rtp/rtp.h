@@ -43,6 +43,8 @@ struct rtp_header {
 
 /* ERR_CORRUPT: another version, or shorter than its header, contributors, extension and padding need. */
 int rtp_parse(const uint8_t *bytes, size_t size, struct rtp_header *ret_header) WARN_UNUSED;
+/* The same for SRTP: padding is ciphered, so it is not looked at, and payload_size counts all behind the header. */
+int rtp_parse_secure(const uint8_t *bytes, size_t size, struct rtp_header *ret_header) WARN_UNUSED;
 /* Clock of a static audio payload type; RTP_CLOCK_DYNAMIC for those that are agreed in the session description. */
 #define RTP_CLOCK_DYNAMIC 0u
 uint32_t rtp_clock_hz(uint8_t payload_type);
@@ -55,6 +57,8 @@ struct rtcp_header {
 /* Every packet of the compound has version 2 and their lengths add up to size; only the last may be padded.
  * ERR_CORRUPT. */
 int rtcp_parse(const uint8_t *bytes, size_t size, struct rtcp_header *ret_header) WARN_UNUSED;
+/* The same for SRTCP, of which only the first eight bytes are readable. */
+int rtcp_parse_secure(const uint8_t *bytes, size_t size, struct rtcp_header *ret_header) WARN_UNUSED;
 
 /* ---- what a receiver knows of one sender: 36 bytes ---- */
 struct rtp_statistics {

@@ -15,7 +15,7 @@
 #include "lib/net/net.h"
 
 #define SHM_MAGIC         0x564f584c414e4531u /* "VOXLANE1" */
-#define SHM_VERSION       1
+#define SHM_VERSION       2
 #define SHM_WORKERS_MAX   64
 #define SHM_ADDRESSES_MAX 64
 #define SHM_RING_CELLS    4096 /* per ring; a power of two */
@@ -58,8 +58,20 @@ enum shm_stream_flags {
 	SHM_STREAM_LEARN = 1 << 1,    /* learn the peer's address from its RTP (symmetric RTP, RFC 4961) */
 	SHM_STREAM_RECEIVE = 1 << 2,  /* what the peer sends is wanted (the peer may send) */
 	SHM_STREAM_SEND = 1 << 3,     /* the peer wants what the source gives (the peer may receive) */
+	SHM_STREAM_SECURE = 1 << 4,   /* SRTP and SRTCP both ways, never in the clear; keys below */
 };
-#define SHM_STREAM_FLAGS_ALL 0xfu
+#define SHM_STREAM_FLAGS_ALL 0x1fu
+
+/* A master key of SRTP, as struct secure_key of lib/srtp has it; bytes beyond the suite's sizes are zero. 64 bytes. The
+ * reader of a command ring wipes the cell, so a key is in the segment only until the dataplane has taken it. */
+#define SHM_KEY_MKI_MAX 16
+struct shm_key {
+	uint8_t suite; /* enum secure_suite_id; 0: not known yet, nothing passes in this direction */
+	uint8_t mki_size;
+	uint8_t master[32];
+	uint8_t salt[14];
+	uint8_t mki[SHM_KEY_MKI_MAX];
+};
 
 /* The whole wanted state of one stream: a command replaces what was there, so programming again is harmless. What the
  * dataplane learned (a latched address, sequence numbers, counters) stays as long as the generation and remote_rtp do.
@@ -77,6 +89,9 @@ struct shm_stream_set {
 	uint16_t flags;                  /* enum shm_stream_flags */
 	uint8_t dscp;                    /* of what is sent, 0..63 */
 	uint8_t reserved;
+	struct shm_key key_in,
+		key_out; /* SECURE: what the peer sends, what it is sent. The same key again changes nothing;
+					   a key that was replaced must not come back. All zero without SECURE. */
 };
 
 /* Always answered by GONE, with zero counters when there is no such stream: so an answer that was lost on a full event

@@ -41,6 +41,12 @@ static bool remote_is_possible(const struct net_endpoint *remote, uint8_t family
 	return remote->address.family == family && is_unicast(remote);
 }
 
+/* What suites there are is known to who uses the key. */
+static bool key_is_possible(const struct shm_key *key, bool is_secure)
+{
+	return key->mki_size <= SHM_KEY_MKI_MAX && (is_secure || key->suite == 0);
+}
+
 static bool set_is_possible(const struct shm_segment *segment, uint32_t worker, const struct shm_stream_set *set)
 {
 	uint8_t family;
@@ -53,6 +59,9 @@ static bool set_is_possible(const struct shm_segment *segment, uint32_t worker, 
 		return false;
 	family = segment->addresses[set->address].address.family;
 	if (!remote_is_possible(&set->remote_rtp, family) || !remote_is_possible(&set->remote_rtcp, family))
+		return false;
+	if (!key_is_possible(&set->key_in, set->flags & SHM_STREAM_SECURE) ||
+	    !key_is_possible(&set->key_out, set->flags & SHM_STREAM_SECURE))
 		return false;
 	return set->controller != 0 && (set->flags & ~SHM_STREAM_FLAGS_ALL) == 0 && set->dscp < 64;
 }

@@ -132,6 +132,8 @@ int shm_command_get(struct shm_command_reader *reader, struct shm_command *ret_c
 	if (error)
 		return error;
 	*ret_command = reader->ring->cells[reader->tail % SHM_RING_CELLS];
+	/* Keys of SRTP do not stay where they were passed on. */
+	explicit_bzero(&reader->ring->cells[reader->tail % SHM_RING_CELLS], sizeof(*ret_command));
 	publish(&reader->ring->tail, ++reader->tail);
 	return 0;
 }

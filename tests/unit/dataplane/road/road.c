@@ -216,7 +216,7 @@ struct stream_wish road_wish(uint16_t worker, uint32_t index, uint16_t address, 
 	return wish;
 }
 
-struct stream *road_set(const struct stream_wish *wish)
+struct stream *road_set(struct stream_wish *wish)
 {
 	struct stream_table *table = &road.workers[wish->set.id.worker]->context.table;
 

@@ -51,7 +51,7 @@ int road_teardown(void **state); /* fails when a packet of the pool is missing *
 struct net_endpoint road_endpoint(const char *text);
 /* A stream at slot `index` of a worker, local port 10000 + 4 * index (so that neighbours do not touch). */
 struct stream_wish road_wish(uint16_t worker, uint32_t index, uint16_t address, const char *remote, uint32_t source);
-struct stream *road_set(const struct stream_wish *wish);
+struct stream *road_set(struct stream_wish *wish);
 #define ROAD_PORT(index) (uint16_t)(10000 + 4 * (index))
 
 /* Bytes into a port as if from the wire. */

@@ -423,6 +423,59 @@ static void test_manager_runs_its_threads(void **state)
 	assert_int_equal(road_drops_all(), 0);
 }
 
+/* Keys become contexts, and stay nowhere else: not in the segment, not in the operation. */
+static void test_manager_keys(void **state)
+{
+	struct stream_wish a = road_wish(0, 0, 0, A, 1);
+	struct shm_command_ring *ring = &shm_segment_worker(&road.controlplane, 0)->commands;
+	struct stream_table *table = &road.workers[0]->context.table;
+	struct secure_context *used;
+	struct shm_event event;
+
+	a.set.flags |= SHM_STREAM_SECURE;
+	a.set.key_in.suite = a.set.key_out.suite = SECURE_AEAD_AES_256_GCM;
+	memset(a.set.key_in.master, 1, 32);
+	memset(a.set.key_out.master, 2, 32);
+	send_set(&a);
+	go_on();
+	assert_no_event();
+	for (size_t i = 0; i < sizeof(ring->cells[0]); i++)
+		assert_int_equal(((const uint8_t *)&ring->cells[0])[i], 0);
+	used = stream_find(table, &a.set.id)->secure_in;
+	assert_int_equal(secure_context_key(used)->master[31], 1);
+	assert_int_equal(stream_find(table, &a.set.id)->lanes[RTP_KIND_RTP], LANE_SECURE_UNHEARD);
+	/* Programmed again: the counters of the key go on. */
+	send_set(&a);
+	go_on();
+	assert_ptr_equal(stream_find(table, &a.set.id)->secure_in, used);
+	/* Not a key; a key of a stream in the clear: refused, and nothing changed. */
+	a.set.key_out.salt[13] = 1;
+	send_set(&a);
+	go_on();
+	expect(0, SHM_EVENT_STREAM_REFUSED, ERR_INVALID, &event);
+	a.set.key_out.salt[13] = 0;
+	a.set.flags &= (uint16_t)~SHM_STREAM_SECURE;
+	send_set(&a);
+	go_on();
+	expect(0, SHM_EVENT_STREAM_REFUSED, ERR_INVALID, &event);
+	assert_ptr_equal(stream_find(table, &a.set.id)->secure_in, used);
+	/* In the clear from now on, then gone; another lives to the end, and its contexts end with the manager. */
+	memset(&a.set.key_in, 0, 2 * sizeof(a.set.key_in));
+	send_set(&a);
+	go_on();
+	assert_null(stream_find(table, &a.set.id)->secure_in);
+	send_del(&a.set.id);
+	a.set.id.index = 1;
+	a.set.local_port = ROAD_PORT(1);
+	a.set.flags |= SHM_STREAM_SECURE;
+	a.set.key_in.suite = SECURE_AES_CM_128_SHA1_32;
+	send_set(&a);
+	go_on();
+	expect(0, SHM_EVENT_STREAM_GONE, 0, &event);
+	assert_non_null(stream_find(table, &a.set.id)->secure_in);
+	assert_null(stream_find(table, &a.set.id)->secure_out);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, road_teardown)
@@ -435,6 +488,7 @@ int main(void)
 		TEST(test_manager_loses_no_answer_when_nobody_listens),
 		TEST(test_manager_survives_nonsense),
 		TEST(test_manager_publishes_counters_and_life),
+		TEST(test_manager_keys),
 		TEST(test_manager_runs_its_threads),
 	};
 	log_level_set(LOG_LEVEL_CRITICAL);

@@ -59,6 +59,36 @@ static void test_rtp_fields(void **state)
 	assert_int_equal(header.ssrc, 0x01020304);
 }
 
+/* SRTP: what padding says is not readable; everything else must hold. */
+static void test_rtp_parse_secure(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rtp_rows); i++) {
+		const struct rtp_row *row = &rtp_rows[i];
+		struct guard guard = guard_copy((struct view){(const char *)row->bytes, row->size});
+		struct rtp_header header = {0};
+		bool is_padded = row->bytes[0] & 0x20;
+		int error = rtp_parse_secure((const uint8_t *)guard.bytes, row->size, &header);
+
+		if (error != (is_padded ? 0 : row->error))
+			fail_msg("%s", row->name);
+		if (error == 0 && header.payload_offset + header.payload_size != (int)row->size)
+			fail_msg("%s: payload at %u, %u bytes", row->name, header.payload_offset, header.payload_size);
+		guard_free(&guard);
+	}
+}
+
+static void test_rtcp_parse_secure(void **state)
+{
+	static const uint8_t report[] = {0x81, 201, 0xff, 0xff, 1, 2, 3, 4, 0xaa};
+	struct rtcp_header header;
+
+	assert_int_equal(rtcp_parse_secure(report, sizeof(report), &header), 0);
+	assert_int_equal(header.ssrc, 0x01020304);
+	assert_int_equal(rtcp_parse_secure(report, 7, &header), ERR_CORRUPT);
+	assert_int_equal(rtcp_parse_secure((const uint8_t *)"\x41\xc9\0\0\0\0\0\0", 8, &header), ERR_CORRUPT);
+	assert_int_equal(rtcp_parse_secure((const uint8_t *)"\x81\x60\0\0\0\0\0\0", 8, &header), ERR_CORRUPT);
+}
+
 static void test_rtp_classify_every_first_byte(void **state)
 {
 	for (unsigned first = 0; first < 256; first++) {
@@ -213,6 +243,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rtp_parse),
+		cmocka_unit_test(test_rtp_parse_secure),
+		cmocka_unit_test(test_rtcp_parse_secure),
 		cmocka_unit_test(test_rtp_fields),
 		cmocka_unit_test(test_rtp_classify_every_first_byte),
 		cmocka_unit_test(test_rtcp_parse),
