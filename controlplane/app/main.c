@@ -125,24 +125,37 @@ static void stop_signalling(struct program *program)
 	signalling_free(program->signalling);
 }
 
+/* 0.0.0.0 and :: stand for every address of this machine, of both families. */
+static void add_listens(struct transport_options *options, const struct conf_sip *sip, enum transport_kind kind)
+{
+	struct transport_listen listen = {.kind = kind,
+					  .endpoint = {.address = sip->listen_ip, .port = sip->listen_port}};
+
+	options->listens[options->listen_count++] = listen;
+	if (!net_address_is_any(&sip->listen_ip) ||
+	    (sip->listen_ip.family == NET_IPV4 && access("/proc/net/if_inet6", R_OK) != 0))
+		return;
+	listen.endpoint.address =
+		(struct net_address){.family = sip->listen_ip.family == NET_IPV6 ? NET_IPV4 : NET_IPV6};
+	options->listens[options->listen_count++] = listen;
+}
+
 static int start_transport(struct program *program)
 {
+	static const enum transport_kind kinds[CONF_TRANSPORT_COUNT] = {TRANSPORT_UDP, TRANSPORT_TCP};
 	const struct conf_sip *sip = &program->conf->sip;
 	struct transport_receiver receiver = signalling_receiver(program->signalling);
-	struct transport_options options = {.advertised = sip->advertised_ip, .dscp = 24 /* CS3, RFC 4594 */};
+	struct transport_options options = {.advertised = sip->advertised_ip,
+					    .dscp = 24 /* CS3, RFC 4594 */,
+					    .connections_max = sip->max_connections,
+					    .connections_per_source = sip->connections_per_source};
 	struct transport_problem problem = {""};
 	struct signalling_problem start_problem = {""};
 	int error;
 
-	options.listens[options.listen_count++] = (struct transport_listen){
-		.kind = TRANSPORT_UDP, .endpoint = {.address = sip->listen_ip, .port = sip->listen_port}};
-	/* 0.0.0.0 and :: stand for every address of this machine, of both families. */
-	if (net_address_is_any(&sip->listen_ip) &&
-	    (sip->listen_ip.family == NET_IPV6 || access("/proc/net/if_inet6", R_OK) == 0))
-		options.listens[options.listen_count++] = (struct transport_listen){
-			.kind = TRANSPORT_UDP,
-			.endpoint = {.address = {.family = sip->listen_ip.family == NET_IPV6 ? NET_IPV4 : NET_IPV6},
-				     .port = sip->listen_port}};
+	for (unsigned i = 0; i < CONF_TRANSPORT_COUNT; i++)
+		if (sip->transports & 1u << i)
+			add_listens(&options, sip, kinds[i]);
 	error = transport_new(program->signalling_loop, &options, &receiver, &program->transport, &problem);
 	if (error)
 		return fail(program, error, problem.text);

@@ -86,7 +86,7 @@ struct sip_writer *dialog_begin_ack(struct dialog *dialog, struct transaction_la
  * host. */
 const char *dialog_print_host(struct transaction_layer *layer, const struct transport_flow *flow,
 			      char host[NET_ENDPOINT_TEXT]);
-/* Contact: <sip:us>. */
+/* Contact: <sip:us>, with the transport where it is not UDP. */
 void dialog_write_contact(struct transaction_layer *layer, const struct transport_flow *flow, struct sip_writer *out);
 
 #endif

@@ -71,5 +71,10 @@ void dialog_write_contact(struct transaction_layer *layer, const struct transpor
 {
 	char host[NET_ENDPOINT_TEXT];
 
-	sip_write_header(out, SIP_HEADER_CONTACT, "<sip:%s>", dialog_print_host(layer, flow, host));
+	dialog_print_host(layer, flow, host);
+	if (flow->kind == TRANSPORT_UDP)
+		sip_write_header(out, SIP_HEADER_CONTACT, "<sip:%s>", host);
+	else
+		sip_write_header(out, SIP_HEADER_CONTACT, "<sip:%s;transport=%s>", host,
+				 transport_kind_parameter(flow->kind));
 }

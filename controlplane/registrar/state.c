@@ -177,7 +177,7 @@ static int read_kind(struct view text, enum transport_kind *ret_kind)
 	return ERR_UNSUPPORTED;
 }
 
-/* The number of a "+" line is fields[1]. Expired ones, those of extensions that are gone, and those beyond the limit of
+/* The number of a "+" line is fields[1]. Expired ones, those of extensions that are gone, those on connections, and those beyond the limit of
  * their extension are passed over. */
 static int read_put(struct registrar *registrar, const struct view *fields)
 {
@@ -198,7 +198,8 @@ static int read_put(struct registrar *registrar, const struct view *fields)
 	if (!aor)
 		return 0;
 	old = find_text(aor, fields[2]);
-	if (expires_ms <= now_ms) {
+	/* A connection did not survive: the phone notices, and comes back. */
+	if (expires_ms <= now_ms || transport_kind_is_reliable(values.flow.kind)) {
 		if (old)
 			binding_free(old);
 		return 0;

@@ -62,6 +62,7 @@ static int send_new(struct transaction_layer *layer, enum sip_method method, con
 	if (!transaction)
 		return ERR_NOMEM;
 	transaction->method = method;
+	transaction->is_unanswered = true;
 	memcpy(transaction->branch, branch, BRANCH_SIZE);
 	map_add(&layer->clients, &transaction->node, transaction_client_hash(view_of(branch), method));
 	if (transaction_keep(layer, &transaction->sent, bytes) < 0) {
@@ -167,6 +168,7 @@ void transaction_receive_response(struct transaction_layer *layer, const struct 
 				  const struct transport_flow *flow)
 {
 	struct transaction_key key = {message, message->method};
+	struct transaction *transaction;
 	struct map_node *node =
 		map_find(&layer->clients, transaction_client_hash(message->via.branch, key.method), &key);
 
@@ -174,6 +176,9 @@ void transaction_receive_response(struct transaction_layer *layer, const struct 
 		layer->stats.dropped++;
 		return;
 	}
-	transaction_feed(CONTAINER_OF(node, struct transaction, node), transaction_status_event(message->status),
+	transaction = CONTAINER_OF(node, struct transaction, node);
+	if (message->status >= 200 || transaction->method == SIP_METHOD_INVITE)
+		transaction->is_unanswered = false;
+	transaction_feed(transaction, transaction_status_event(message->status),
 			 &(struct transaction_input){message, flow});
 }

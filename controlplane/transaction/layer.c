@@ -13,22 +13,40 @@ static void on_message(void *arg, const struct transport_flow *flow, char *bytes
 
 	if (layer->user.on_source && !layer->user.on_source(layer->user.arg, flow)) {
 		layer->stats.ignored++;
+		transport_close(layer->transport, flow);
 		return;
 	}
 	if (sip_parse(&message, bytes, size, framing, &refusal) < 0) {
+		/* In a stream nobody knows where the next message begins behind a broken one. */
 		if (refusal.status == 0) {
+			transport_close(layer->transport, flow);
 			layer->stats.dropped++;
 			return;
 		}
 		layer->stats.refused_broken++;
 		message.via.has_rport = true;
 		transaction_respond_stateless(layer, &message, flow, refusal.status, NULL, refusal.sentence);
+		transport_close(layer->transport, flow);
 	} else if (message.is_request) {
 		layer->stats.requests++;
 		transaction_receive_request(layer, &message, flow);
 	} else {
 		layer->stats.responses++;
 		transaction_receive_response(layer, &message, flow);
+	}
+}
+
+/* Who waits for the first response on that connection waits in vain. An INVITE that got a provisional one goes on: the peer
+ * may answer on a connection of its own (RFC 3261 18.2.2). */
+static void on_closed(void *arg, const struct transport_flow *flow, int error)
+{
+	struct transaction_layer *layer = arg;
+
+	LIST_FOREACH (link, &layer->all) {
+		struct transaction *transaction = LIST_ENTRY(link, struct transaction, link);
+
+		if (transaction->is_unanswered && transport_flow_is_on(&transaction->flow, flow))
+			transaction_break(transaction, error);
 	}
 }
 
@@ -76,7 +94,7 @@ void transaction_layer_free(struct transaction_layer *layer)
 
 struct transport_receiver transaction_receiver(struct transaction_layer *layer)
 {
-	return (struct transport_receiver){.on_message = on_message, .arg = layer};
+	return (struct transport_receiver){.on_message = on_message, .on_closed = on_closed, .arg = layer};
 }
 
 void transaction_layer_set_transport(struct transaction_layer *layer, struct transport *transport)

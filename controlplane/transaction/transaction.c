@@ -74,6 +74,17 @@ void transaction_forget(struct transaction_layer *layer, struct bytes *bytes)
 	*bytes = (struct bytes){0};
 }
 
+/* The connection that the request came on is gone: to the port that its Via names (RFC 3261 18.2.2). */
+static int respond_anew(struct transaction *transaction, const struct transport_flow *flow, const struct bytes *bytes)
+{
+	const struct sip_via *via = &transaction->request->via;
+	struct transport_flow anew = *flow;
+
+	anew.connection = 0;
+	anew.remote.port = via->port ? via->port : transport_kind_port(flow->kind);
+	return transport_send(transaction->layer->transport, &anew, (struct view){bytes->at, bytes->size});
+}
+
 void transaction_transmit(struct transaction *transaction, const struct transport_flow *flow, const struct bytes *bytes)
 {
 	struct transaction_layer *layer = transaction->layer;
@@ -82,11 +93,17 @@ void transaction_transmit(struct transaction *transaction, const struct transpor
 	if (!bytes->at)
 		return;
 	error = transport_send(layer->transport, flow, (struct view){bytes->at, bytes->size});
-	if (error == 0 || error == ERR_AGAIN)
-		return;
-	layer->stats.transport_errors++;
+	if (error == ERR_CLOSED && transaction->request)
+		error = respond_anew(transaction, flow, bytes);
+	if (error != 0 && error != ERR_AGAIN)
+		transaction_break(transaction, error);
+}
+
+void transaction_break(struct transaction *transaction, int error)
+{
+	transaction->layer->stats.transport_errors++;
 	transaction->error = error;
-	loop_defer(layer->loop, &transaction->broken);
+	loop_defer(transaction->layer->loop, &transaction->broken);
 }
 
 static void broken_run(void *arg)

@@ -67,6 +67,7 @@ struct transaction {
 	struct transaction_timer timers[SLOT_COUNT];
 	struct loop_message broken, end; /* told when nothing of ours is on the stack */
 	int error;                       /* of broken */
+	bool is_unanswered;              /* client: INVITE without any response, another without a final one */
 	struct sip_message *request;     /* server: a copy of its own */
 	struct bytes sent;               /* client: the request; server: the last response */
 	struct bytes ack;                /* client INVITE: what answers a repeated final response */
@@ -119,6 +120,8 @@ void transaction_forget(struct transaction_layer *layer, struct bytes *bytes);
 /* Sends; a failure is told later by EVENT_TRANSPORT_ERROR. What only found full buffers counts as lost on the way. */
 void transaction_transmit(struct transaction *transaction, const struct transport_flow *flow,
 			  const struct bytes *bytes);
+/* What it sent did not arrive: EVENT_TRANSPORT_ERROR at the end of the turn. */
+void transaction_break(struct transaction *transaction, int error);
 void transaction_timer_start(struct transaction *transaction, const struct transaction_timer_row *row);
 void transaction_tell(struct transaction *transaction, const struct transaction_event *event);
 

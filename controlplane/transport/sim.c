@@ -180,6 +180,10 @@ static int sim_send(struct transport *transport, const struct transport_listen *
 	return sim_network_send(sim_of(transport)->network, flow, bytes);
 }
 
+static void sim_close(struct transport *transport, const struct transport_flow *flow)
+{
+}
+
 /* The first listener of the family is how we are seen by everybody. */
 static int sim_route(struct transport *transport, const struct net_address *toward, struct net_address *ret_source,
 		     bool *ret_is_local_host)
@@ -202,7 +206,8 @@ static void sim_free(struct transport *transport)
 	free(sim_of(transport));
 }
 
-static const struct transport_make sim_make = {.send = sim_send, .route = sim_route, .free = sim_free};
+static const struct transport_make sim_make = {
+	.send = sim_send, .close = sim_close, .route = sim_route, .free = sim_free};
 
 int transport_new_sim(struct sim_network *network, const struct transport_options *options,
 		      const struct transport_receiver *receiver, struct transport **ret_transport)

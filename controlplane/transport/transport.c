@@ -38,6 +38,14 @@ bool transport_flow_is_equal(const struct transport_flow *a, const struct transp
 	       net_endpoint_is_equal(&a->remote, &b->remote);
 }
 
+bool transport_flow_is_on(const struct transport_flow *flow, const struct transport_flow *closed)
+{
+	/* What we open is found by its endpoint, so a flow may name an earlier connection or none. */
+	return flow->kind == closed->kind &&
+	       (flow->connection == closed->connection ||
+		(flow->connection % 2 == 0 && net_endpoint_is_equal(&flow->remote, &closed->remote)));
+}
+
 /* CR, LF and NUL alone: what phones send to keep a NAT's door open. */
 static bool is_keep_alive(const char *bytes, size_t size)
 {
@@ -120,6 +128,12 @@ int transport_send(struct transport *transport, const struct transport_flow *flo
 	if (transport->observer.on_message)
 		transport->observer.on_message(transport->observer.arg, true, flow, bytes);
 	return 0;
+}
+
+void transport_close(struct transport *transport, const struct transport_flow *flow)
+{
+	if (transport_kind_is_reliable(flow->kind))
+		transport->make->close(transport, flow);
 }
 
 int transport_flow_to(struct transport *transport, enum transport_kind kind, const struct net_endpoint *remote,

@@ -1,17 +1,24 @@
 /* SIP messages in and out: sockets, flows, and which address of ours a peer sees.
  *
  * A transport listens at one or more endpoints and gives each message with the flow it came on to its receiver. A flow
- * is all that is needed to answer: kind, our address, the peer's, the connection. Sockets are UDP today; TCP has its row
- * and its connection in the flow (scenarios use it), and TLS and WebSocket will be further rows. The network of
- * scenarios (sim.h) is another make of the whole.
+ * is all that is needed to answer: kind, our address, the peer's, the connection. The network of scenarios (sim.h) is
+ * another make of the whole; there a reliable kind is a network without loss, and has no connections.
  *
  * Used by controlplane/transaction (the receiver) and by whoever starts a request toward an address.
  * Threads: the signalling loop's only. Ownership: bytes given to the receiver live until it returns; flows are values.
  * A transport must not be freed inside its receiver.
- * Limits: TRANSPORT_MESSAGE_MAX bytes a message (what UDP carries); TRANSPORT_BATCH messages a turn and socket, so that
- * a flood cannot keep the timers waiting; TRANSPORT_ROUTES_MAX routes are remembered, for TRANSPORT_ROUTE_MS. RFC 3261
- * section 18, RFC 3581 (answers leave from where the request arrived), RFC 5626 4.4.1 (keep-alives: CRLF and empty
- * datagrams are swallowed here).
+ *
+ * Connections (RFC 3261 18, RFC 5626): a flow with a connection is good as long as that connection. One that a peer
+ * opened and that is gone is gone for good: sending says ERR_CLOSED at once, and its number never comes again. A flow of
+ * transport_flow_to has number 0, and one that we opened may be used for ever: either goes along the connection that
+ * there is to that endpoint, or opens one, and keeps what is sent until it stands. What we sent on it as a request and
+ * may be lost is told by on_closed.
+ *
+ * Limits: TRANSPORT_MESSAGE_MAX bytes a message; TRANSPORT_BATCH messages a turn and UDP socket, so that a flood cannot
+ * keep the timers waiting; TRANSPORT_ROUTES_MAX routes are remembered, for TRANSPORT_ROUTE_MS. Connections: see the
+ * constants; a peer that does not end its first message, trickles a later one, says nothing, does not read, or sends
+ * what has no end is cut off. RFC 3581 (answers leave from where the request arrived), RFC 5626 4.4.1 (keep-alives are
+ * answered or swallowed here).
  */
 #ifndef CONTROLPLANE_TRANSPORT_TRANSPORT_H
 #define CONTROLPLANE_TRANSPORT_TRANSPORT_H
@@ -27,12 +34,30 @@ enum {
 	TRANSPORT_BATCH = 32,
 	TRANSPORT_ROUTES_MAX = 1024,
 	TRANSPORT_ROUTE_MS = 5000,
+	TRANSPORT_CONNECTIONS_MAX = 10000,      /* unless options say otherwise; fewer where descriptors are few */
+	TRANSPORT_CONNECTIONS_PER_SOURCE = 200, /* of one address or IPv6 /64, accepted */
+	TRANSPORT_DESCRIPTORS_SPARE = 256,      /* for everything that is not a connection */
+	TRANSPORT_QUEUE_MAX = 262144,           /* bytes that wait for one peer to read */
+	TRANSPORT_BUFFERED_MAX = 64 << 20,      /* bytes of all connections' buffers together */
+};
+
+/* Times of a connection in milliseconds, with what 0 stands for. */
+#define TRANSPORT_TIME_LIST(X)                                                                                         \
+	X(connect_ms, 5000)                                                                                            \
+	X(first_ms, 10000)      /* from accepting to the end of the first message */                                   \
+	X(partial_ms, 10000)    /* from a message's first byte to its last */                                          \
+	X(write_ms, 20000)      /* from the first byte that has to wait until none waits */                            \
+	X(idle_ms, 3900 * 1000) /* without a message or keep-alive: longer than phones' registrations */
+struct transport_times {
+#define X(name, fallback) uint32_t name;
+	TRANSPORT_TIME_LIST(X)
+#undef X
 };
 
 /* name as in Via, reliable, default port, URI transport parameter */
 #define TRANSPORT_LIST(X)                                                                                              \
 	X(TRANSPORT_UDP, "UDP", false, 5060, "udp")                                                                    \
-	X(TRANSPORT_TCP, "TCP", true, 5060, "tcp") /* no sockets yet: ERR_UNSUPPORTED */
+	X(TRANSPORT_TCP, "TCP", true, 5060, "tcp")
 
 enum transport_kind {
 #define X(name, text, reliable, port, parameter) name,
@@ -48,11 +73,14 @@ uint16_t transport_kind_port(enum transport_kind kind);
 /* The way between us and one peer. */
 struct transport_flow {
 	enum transport_kind kind;
-	struct net_endpoint local;  /* the very address and port the peer sees (never a wildcard) */
+	/* The very address the peer sees (never a wildcard), and our listener's port: where it reaches us. */
+	struct net_endpoint local;
 	struct net_endpoint remote; /* where packets come from and go to */
-	uint64_t connection;        /* of a reliable kind; 0 with UDP */
+	uint64_t connection;        /* of a reliable kind; 0 with UDP, and where none was chosen yet */
 };
 bool transport_flow_is_equal(const struct transport_flow *a, const struct transport_flow *b);
+/* What was sent on `flow` went along the connection that `closed` (of on_closed) names. */
+bool transport_flow_is_on(const struct transport_flow *flow, const struct transport_flow *closed);
 
 struct transport_listen {
 	enum transport_kind kind;
@@ -65,12 +93,16 @@ struct transport_options {
 	/* What Via and Contact say instead of our address, behind 1:1 NAT; family NET_NONE: nothing. For peers of the
 	 * same family that are not on this machine. */
 	struct net_address advertised;
-	uint8_t dscp; /* of SIP, 0..63 */
+	uint8_t dscp;                                     /* of SIP, 0..63 */
+	uint32_t connections_max, connections_per_source; /* 0: the constants above */
+	struct transport_times times;
 };
 
 struct transport_receiver {
 	/* A datagram or a whole framed message, at most TRANSPORT_MESSAGE_MAX bytes. They may be written to. */
 	void (*on_message)(void *arg, const struct transport_flow *flow, char *bytes, size_t size);
+	/* A connection that carried a request of ours is gone, or never stood. Never from within a call. May be NULL. */
+	void (*on_closed)(void *arg, const struct transport_flow *flow, int error);
 	void *arg;
 };
 
@@ -95,8 +127,11 @@ struct transport_observer {
 void transport_set_observer(struct transport *transport, const struct transport_observer *observer);
 
 /* Sends now. ERR_TOO_LONG; ERR_AGAIN (buffers full: treat as lost on the way); ERR_NOT_FOUND (no route, no socket);
- * ERR_CLOSED (the connection is gone); ERR_PERMISSION (a packet filter); ERR_IO. */
+ * ERR_CLOSED (the connection is gone, or the peer does not read); ERR_LIMIT (no more connections); ERR_PERMISSION (a
+ * packet filter); ERR_IO. On a connection 0 means taken for sending. */
 int transport_send(struct transport *transport, const struct transport_flow *flow, struct view bytes) WARN_UNUSED;
+/* Closes the flow's connection once all that was sent on it is written; nothing more is read. Nothing with UDP. */
+void transport_close(struct transport *transport, const struct transport_flow *flow);
 /* A flow toward a peer: our address is the one the kernel would use. ERR_NOT_FOUND (no route); ERR_UNSUPPORTED (no
  * listener of that kind and family). */
 int transport_flow_to(struct transport *transport, enum transport_kind kind, const struct net_endpoint *remote,
@@ -112,8 +147,12 @@ void transport_advertised(struct transport *transport, const struct transport_fl
 struct transport_stats {
 	uint64_t received, received_bytes, sent, sent_bytes;
 	uint64_t keep_alives; /* swallowed */
-	uint64_t truncated;   /* larger than TRANSPORT_MESSAGE_MAX: dropped */
+	uint64_t truncated;   /* larger than TRANSPORT_MESSAGE_MAX: dropped; connections are closed */
 	uint64_t send_errors;
+	uint32_t connections; /* now */
+	uint64_t accepted, opened;
+	uint64_t refused;  /* not accepted: a limit, or no descriptors */
+	uint64_t timeouts; /* cut off by one of the times above */
 };
 const struct transport_stats *transport_stats(const struct transport *transport);
 

@@ -9,6 +9,7 @@ struct transport_make {
 		    struct view bytes);
 	int (*route)(struct transport *transport, const struct net_address *toward, struct net_address *ret_source,
 		     bool *ret_is_local_host);
+	void (*close)(struct transport *transport, const struct transport_flow *flow);
 	void (*free)(struct transport *transport);
 };
 
@@ -23,6 +24,11 @@ struct transport {
 
 /* Counts, swallows keep-alives, gives the rest to the receiver. */
 void transport_receive(struct transport *transport, const struct transport_flow *flow, char *bytes, size_t size);
+
+/* ---- socket.c ---- */
+/* Why a listener could not be opened, in words; the error for errno's number. */
+int transport_problem_of(int number, const char *kind_name, const struct net_endpoint *endpoint,
+			 struct transport_problem *problem);
 
 /* ---- route.c: the kernel's choice of our address, remembered for a while ---- */
 struct transport_route_entry {

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,33 +11,6 @@
 enum { RECEIVE_BUFFER = 4 << 20, SLOT_SIZE = TRANSPORT_MESSAGE_MAX + 1 };
 
 /* ---- opening ---- */
-
-static int problem_of(int number, const struct net_endpoint *endpoint, struct transport_problem *problem)
-{
-	static const struct {
-		int number, error;
-		const char *sentence;
-	} rows[] = {
-		{EADDRINUSE, ERR_EXISTS,
-		 "another program has the port; \"ss -lunp\" tells which, or choose another listen_port"},
-		{EACCES, ERR_PERMISSION,
-		 "ports below 1024 need privilege; choose a higher listen_port or give CAP_NET_BIND_SERVICE"},
-		{EADDRNOTAVAIL, ERR_NOT_FOUND,
-		 "not an address of this machine; \"ip address\" lists them, set listen_ip to one or to 0.0.0.0"},
-		{EAFNOSUPPORT, ERR_UNSUPPORTED, "this machine has no IPv6; set listen_ip to an IPv4 address"},
-	};
-	char text[NET_ENDPOINT_TEXT];
-
-	net_endpoint_print(endpoint, text);
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (rows[i].number == number) {
-			snprintf(problem->text, sizeof(problem->text), "SIP over UDP on %s: %s", text,
-				 rows[i].sentence);
-			return rows[i].error;
-		}
-	snprintf(problem->text, sizeof(problem->text), "SIP over UDP on %s: %s", text, strerror(number));
-	return ERR_IO;
-}
 
 static bool set_option(int fd, int level, int name, int value)
 {
@@ -67,14 +39,14 @@ int transport_udp_open(struct net_endpoint *endpoint, uint8_t dscp, int *ret_fd,
 	int fd = socket(sockaddr.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error;
 
 	if (fd < 0)
-		return problem_of(errno, endpoint, ret_problem);
+		return transport_problem_of(errno, "UDP", endpoint, ret_problem);
 	if (!set_options(fd, endpoint->address.family, dscp) || bind(fd, (struct sockaddr *)&sockaddr, size) < 0) {
-		error = problem_of(errno, endpoint, ret_problem);
+		error = transport_problem_of(errno, "UDP", endpoint, ret_problem);
 		goto fail;
 	}
 	size = sizeof(sockaddr);
 	if (getsockname(fd, (struct sockaddr *)&sockaddr, &size) < 0) {
-		error = problem_of(errno, endpoint, ret_problem);
+		error = transport_problem_of(errno, "UDP", endpoint, ret_problem);
 		goto fail;
 	}
 	error = net_endpoint_from_sockaddr((struct sockaddr *)&sockaddr, endpoint);

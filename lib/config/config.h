@@ -41,12 +41,13 @@ struct conf_port_pool {
 	uint16_t start, end;
 };
 
-enum conf_transport { CONF_TRANSPORT_UDP, CONF_TRANSPORT_COUNT };
+enum conf_transport { CONF_TRANSPORT_UDP, CONF_TRANSPORT_TCP, CONF_TRANSPORT_COUNT };
 
 struct conf_sip {
 	struct net_address listen_ip; /* 0.0.0.0 or ::, or one address */
 	uint16_t listen_port;
 	uint32_t transports; /* bits 1 << enum conf_transport */
+	uint32_t max_connections, connections_per_source;
 	uint32_t max_concurrent_calls;
 	const char *realm;
 	struct conf_strings domains;      /* names this server answers to beside its addresses; empty: any */

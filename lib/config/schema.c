@@ -45,7 +45,7 @@
 	}
 
 /* The order of each list is the order of its enum. */
-static const char *const transport_names[] = {"udp", NULL};
+static const char *const transport_names[] = {"udp", "tcp", NULL};
 static const char *const digest_names[] = {"md5", "sha-256", NULL};
 static const char *const media_modes[] = {"bypass", NULL};
 static const char *const rotations[] = {"daily", "none", NULL};
@@ -59,8 +59,12 @@ static const char *const route_actions[] = {"extension", "echo", "reject", NULL}
 static const struct schema_row sip_rows[] = {
 	ROW("listen_ip", struct conf_sip, listen_ip, 0, 0, "0.0.0.0", "",
 	    "Address to listen on; \"0.0.0.0\" and \"::\" are every IPv4 and IPv6 address of this machine."),
-	ROW("listen_port", struct conf_sip, listen_port, 1, 65535, "5060", "", "Port for UDP."),
+	ROW("listen_port", struct conf_sip, listen_port, 1, 65535, "5060", "", "Port for UDP and TCP."),
 	CHOICES("transport", struct conf_sip, transports, transport_names, "udp", "Transports to listen on."),
+	ROW("max_connections", struct conf_sip, max_connections, 16, 1000000, "10000", "connections",
+	    "Connections (TCP) open at the same time; fewer where the limit of open files is lower."),
+	ROW("connections_per_source", struct conf_sip, connections_per_source, 1, 1000000, "200", "connections",
+	    "Of these, from one address (one IPv6 /64)."),
 	ROW("max_concurrent_calls", struct conf_sip, max_concurrent_calls, 1, 1000000, "1000", "calls",
 	    "Further calls are refused with 503 and Retry-After."),
 	ROW("realm", struct conf_sip, realm, 1, 128, "voxlane", "", "Realm of digest authentication."),

@@ -49,7 +49,7 @@ class Phone:
     control_next = 4440
 
     def __init__(self, host, name, user, server, address, password="", speech="", port=5060, register=True, answer="manual",
-                 codecs="PCMU/8000/1", rtcp_mux=False):
+                 codecs="PCMU/8000/1", rtcp_mux=False, transport="udp"):
         """`server` is where it registers and whom it asks to call; "" is nobody (phone to phone). answer: manual or auto."""
         Phone.control_next += 1
         self.host, self.name, self.user, self.server, self.address, self.port = host, name, user, server, address, port
@@ -64,7 +64,8 @@ class Phone:
                                      recordings=self.recordings, rtp_start=rtp_start, rtp_end=rtp_start + 19,
                                      rtcp_mux="yes" if rtcp_mux else "no"))
         domain = bracket(server) if server else f"{bracket(address)}:{port}"
-        account = f"<sip:{user}@{domain}>;answermode={answer};audio_codecs={codecs};auth_user={user};auth_pass={password}"
+        account = f"<sip:{user}@{domain};transport={transport}>;answermode={answer};audio_codecs={codecs};auth_user={user};auth_pass={password}"
+        account += f';outbound="sip:{domain};transport={transport}"' if transport != "udp" else ""
         account += ";regint=60" if server and register else ";regint=0"
         with open(os.path.join(self.folder, "accounts"), "w", encoding="utf-8") as file:
             file.write(account + "\n")

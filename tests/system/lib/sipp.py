@@ -12,10 +12,10 @@ class Sipp:
     counter = 0
 
     def __init__(self, host, scenario, server=None, calls=1, rate=10, hold_ms=1000, port=5060, user=None, password=None,
-                 called="2000", status=None, expires_s=600, ipv6=False):
+                 called="2000", status=None, expires_s=600, ipv6=False, transport="u1"):
         """Runs scenario.xml; toward `server` (an address) when it begins, else it waits for calls (on its IPv6 address if
         that is asked for). The user is 1000 for the uac scenarios and 2000 for all others unless it is told, the password
-        "test" and the user. `status` is what uac_refused shall get."""
+        "test" and the user. transport is its -t. `status` is what uac_refused shall get."""
         Sipp.counter += 1
         self.name = f"sipp-{host.name}-{scenario}-{Sipp.counter}"
         self.statistics, self.trace = host.world.path(f"{self.name}.csv"), host.world.path(f"{self.name}.messages")
@@ -33,7 +33,7 @@ class Sipp:
         self.process = host.start(self.name, "sipp", *toward, "-sf", self.scenario(host, scenario, status),
                                   "-i", address, "-mi", address.strip("[]"), "-p", port, "-m", calls, "-r", rate, "-d", hold_ms,
                                   "-s", called, "-key", "user", user, "-key", "expires", expires_s, "-au", user,
-                                  "-ap", password or f"test{user}", "-nostdin", "-trace_err", "-error_file",
+                                  "-ap", password or f"test{user}", "-t", transport, "-max_socket", "1000", "-nostdin", "-trace_err", "-error_file",
                                   host.world.path(f"{self.name}.errors"), "-trace_stat", "-stf", self.statistics, "-fd", "1",
                                   *(["-trace_msg", "-message_file", self.trace] if calls == 1 else []))
 

@@ -55,7 +55,7 @@ static int teardown(void **state)
 static int open_at(const char *text)
 {
 	struct transport_options options = {.listens = {{TRANSPORT_UDP, endpoint(text)}}, .listen_count = 1};
-	struct transport_receiver receiver = {on_message, fixture};
+	struct transport_receiver receiver = {.on_message = on_message, .arg = fixture};
 
 	return transport_new(fixture->loop, &options, &receiver, &fixture->transport, &fixture->problem);
 }
@@ -200,7 +200,7 @@ static void test_transport_sim_rules(void **state)
 	struct transport_options options = {.listens = {{TRANSPORT_UDP, endpoint("192.0.2.1:5060")}},
 					    .listen_count = 1,
 					    .advertised = endpoint("198.51.100.1:0").address};
-	struct transport_receiver receiver = {on_message, fixture};
+	struct transport_receiver receiver = {.on_message = on_message, .arg = fixture};
 	struct net_endpoint remote = endpoint("192.0.2.9:5060"), named;
 	struct transport_flow flow, back;
 	struct sim_rule lose_second = {.skip = 1, .times = 1, .copies = 0};

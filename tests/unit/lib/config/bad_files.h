@@ -57,8 +57,9 @@
 	 "test.conf:1: logging.level = \"LOUD\" is unknown; write one of \"DEBUG\", \"INFO\", \"WARNING\", \"ERROR\", "
 	 "\"CRITICAL\""},
 	{"unknown member of choices", "sip: { transport = (\"udp\", \"tpc\"); };",
-	 "test.conf:1: sip.transport[1] = \"tpc\" is unknown; write \"udp\""},
-	{"empty choices", "sip: { transport = (); };", "test.conf:1: sip.transport is empty; write \"udp\""},
+	 "test.conf:1: sip.transport[1] = \"tpc\" is unknown; write one of \"udp\", \"tcp\""},
+	{"empty choices", "sip: { transport = (); };",
+	 "test.conf:1: sip.transport is empty; write one of \"udp\", \"tcp\""},
 	{"wrong member", "events: { webhook_urls = ( 5 ); };",
 	 "test.conf:1: events.webhook_urls[0] is a number; write a list of 0 to 32 strings"},
 	{"syntax", "sip: {\n listen_port == 5060;\n};", "test.conf:2: syntax error; look here and on the line above"},
