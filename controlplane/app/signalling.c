@@ -42,7 +42,7 @@ static bool needs_credentials(const struct signalling *signalling, const struct 
 {
 	if (request->to.tag.at)
 		return false;
-	return request->method == SIP_METHOD_REGISTER ||
+	return request->method == SIP_METHOD_REGISTER || request->method == SIP_METHOD_SUBSCRIBE ||
 	       (request->method == SIP_METHOD_INVITE && call_table_needs_credentials(signalling->calls, request, flow));
 }
 

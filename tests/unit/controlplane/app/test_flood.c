@@ -146,6 +146,11 @@ static void test_flood_with_forged_credentials(void **state)
 	flood(FEWER_REQUESTS, "INVITE", FORGED, "SIP/2.0 401 ");
 }
 
+static void test_subscribe_flood(void **state)
+{
+	flood(FEWER_REQUESTS, "SUBSCRIBE", "Event: dialog\r\n", "SIP/2.0 401 ");
+}
+
 static void test_options_flood(void **state)
 {
 	flood(FEWER_REQUESTS, "OPTIONS", "", "SIP/2.0 200 ");
@@ -157,6 +162,7 @@ int main(void)
 		cmocka_unit_test(test_register_flood),
 		cmocka_unit_test(test_invite_flood),
 		cmocka_unit_test(test_flood_with_forged_credentials),
+		cmocka_unit_test(test_subscribe_flood),
 		cmocka_unit_test(test_options_flood),
 	};
 
