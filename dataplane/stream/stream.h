@@ -35,6 +35,7 @@
 
 #include <stdatomic.h>
 
+#include "dataplane/stream/lanes.h"
 #include "lib/net/packet.h"
 #include "lib/rtp/rtp.h"
 #include "lib/shm/abi.h"
@@ -48,32 +49,6 @@
 #define STREAM_NO_NEIGHBOUR    UINT32_MAX
 #define STREAM_NO_SLOT         UINT32_MAX
 #define STREAM_ADMITTED        DROP_COUNT /* "not dropped", where a drop reason is the answer */
-
-/* The lanes a packet can take; the rows are in dataplane/lane/lane.c. A stream carries one per kind of packet, chosen
- * when it is programmed. */
-#define LANE_LIST(X)                                                                                                   \
-	X(LANE_ENTRY, "entry")         /* from a port, until its lane is known */                                      \
-	X(LANE_TAKEN_OVER, "takeover") /* from another worker, likewise */                                             \
-	X(LANE_RELAY, "relay")         /* RTP to the one stream that listens */                                        \
-	X(LANE_FORK, "fork")           /* RTP to several */                                                            \
-	X(LANE_UNHEARD, "unheard")     /* RTP nobody listens to */                                                     \
-	X(LANE_HELD, "held")           /* RTP that this stream does not want */                                        \
-	X(LANE_RTCP, "rtcp")           /* RTCP to those that listen */                                                 \
-	X(LANE_RTCP_UNHEARD, "rtcp_unheard")                                                                           \
-	X(LANE_DECRYPT, "decrypt") /* SRTP to one that listens in the clear */                                         \
-	X(LANE_ENCRYPT, "encrypt") /* the other way */                                                                 \
-	X(LANE_RECRYPT, "recrypt") /* SRTP to SRTP of another key */                                                   \
-	X(LANE_SECURE_FORK, "secure_fork")                                                                             \
-	X(LANE_SECURE_UNHEARD, "secure_unheard") /* those above, if any is secure */                                   \
-		X(LANE_SECURE_HELD, "secure_held") X(LANE_SECURE_RTCP, "secure_rtcp")                                  \
-			X(LANE_SECURE_RTCP_UNHEARD, "secure_rtcp_unheard")                                             \
-				X(LANE_BINDING, "binding") /* STUN and DTLS */
-enum lane {
-#define X(name, text) name,
-	LANE_LIST(X)
-#undef X
-		LANE_COUNT
-};
 
 /* Where packets come from, in the form that compares fast: IPv4 in the first four bytes, the others zero. */
 struct stream_peer {
