@@ -110,6 +110,8 @@ static double run(struct load *load, const struct mode *mode, double rate, uint6
 	ended_ns = load->now_ns;
 	while (mode->is_busy(load) && load->now_ns < ended_ns + load->hold_ns + 2 * GIVE_UP_NS)
 		turn(load, mode, &next_tick_ns);
+	for (int side = 0; side < LOAD_SIDES; side++)
+		wire_flush(load, load->wires[side]); /* the last answers are owed, too */
 	return (double)(ended_ns - from_ns) / 1e9;
 }
 
