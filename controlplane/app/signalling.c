@@ -15,6 +15,7 @@
 #include "controlplane/subscription/subscription.h"
 #include "controlplane/trace/trace.h"
 #include "controlplane/transaction/transaction.h"
+#include "controlplane/trunk/trunk.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
 
@@ -46,6 +47,17 @@ static bool needs_credentials(const struct signalling *signalling, const struct 
 	       (request->method == SIP_METHOD_INVITE && call_table_needs_credentials(signalling->calls, request, flow));
 }
 
+/* What can wait while there is too much to do. */
+static bool is_too_much(struct signalling *signalling, const struct sip_message *request,
+			const struct transport_flow *flow)
+{
+	if (request->to.tag.at)
+		return false;
+	if (request->method == SIP_METHOD_REGISTER)
+		return overload_is_late(&signalling->overload);
+	return request->method == SIP_METHOD_INVITE && call_table_is_too_much(signalling->calls, request, flow);
+}
+
 static void tell_refused(struct signalling *signalling, const struct sip_message *request,
 			 const struct transport_flow *flow)
 {
@@ -69,6 +81,10 @@ static enum transaction_admission on_admission(void *arg, const struct sip_messa
 		return TRANSACTION_IGNORE;
 	if (request->method == SIP_METHOD_OPTIONS && !request->to.tag.at) {
 		*reply = (struct transaction_reply){.status = 200, .headers = write_options};
+		return TRANSACTION_REFUSE;
+	}
+	if (is_too_much(signalling, request, flow)) {
+		overload_refuse(&signalling->overload, reply);
 		return TRANSACTION_REFUSE;
 	}
 	if (!needs_credentials(signalling, request, flow) ||
@@ -236,12 +252,25 @@ static int make_subscriptions(struct signalling *signalling, struct signalling_p
 	return signalling_make_subscriptions(signalling);
 }
 
+static int make_trunks(struct signalling *signalling, struct signalling_problem *problem)
+{
+	struct trunk_services services = {.conf = signalling->conf,
+					  .loop = signalling->loop,
+					  .transactions = signalling->transactions,
+					  .auth = signalling->auth};
+	struct trunk_problem why = {""};
+	int error = trunk_table_new(&services, &signalling->trunks, &why);
+
+	snprintf(problem->text, sizeof(problem->text), "%s", why.text);
+	return error;
+}
+
 int signalling_new(const struct signalling_options *options, struct signalling **ret_signalling,
 		   struct signalling_problem *ret_problem)
 {
 	static int (*const makers[])(struct signalling *, struct signalling_problem *) = {
 		make_auth,  make_defence,      make_registrar,     make_routing,
-		make_trace, make_transactions, make_subscriptions,
+		make_trace, make_transactions, make_subscriptions, make_trunks,
 	};
 	struct signalling *signalling = calloc(1, sizeof(*signalling));
 	int error = signalling ? 0 : ERR_NOMEM;
@@ -254,6 +283,7 @@ int signalling_new(const struct signalling_options *options, struct signalling *
 		signalling->cdr = options->cdr;
 		signalling->route = options->route;
 		signalling->route_arg = options->route_arg;
+		overload_init(&signalling->overload, options->loop, options->metrics, &options->conf->sip);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(makers) && error == 0; i++)
 		error = makers[i](signalling, ret_problem);
@@ -292,6 +322,8 @@ int signalling_start(struct signalling *signalling, struct transport *transport,
 		.registrar = signalling->registrar,
 		.auth = signalling->auth,
 		.routing = signalling->routing,
+		.trunks = signalling->trunks,
+		.overload = &signalling->overload,
 		.cdr = signalling->cdr,
 		.metrics = signalling->metrics,
 		.on_extension = signalling_on_extension,
@@ -307,6 +339,8 @@ int signalling_start(struct signalling *signalling, struct transport *transport,
 		error = call_table_new(&services, &signalling->calls);
 	if (error == 0)
 		trace_set_transport(signalling->trace, transport);
+	if (error == 0)
+		trunk_table_start(signalling->trunks);
 	if (error)
 		snprintf(ret_problem->text, sizeof(ret_problem->text), "the calls cannot start: %s", error_text(error));
 	return error;
@@ -364,11 +398,12 @@ void signalling_drain(struct signalling *signalling)
 {
 	signalling->is_draining = true;
 	call_table_end_all(signalling->calls);
+	trunk_table_stop(signalling->trunks);
 }
 
 bool signalling_is_empty(const struct signalling *signalling)
 {
-	return call_table_count(signalling->calls) == 0;
+	return call_table_count(signalling->calls) == 0 && trunk_table_is_stopped(signalling->trunks);
 }
 
 void signalling_free(struct signalling *signalling)
@@ -377,6 +412,7 @@ void signalling_free(struct signalling *signalling)
 		return;
 	call_table_free(signalling->calls);
 	subscription_table_free(signalling->subscriptions);
+	trunk_table_free(signalling->trunks);
 	media_free(signalling->media);
 	transaction_layer_free(signalling->transactions);
 	trace_free(signalling->trace);

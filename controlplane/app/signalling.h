@@ -9,6 +9,7 @@
 #define CONTROLPLANE_APP_SIGNALLING_H
 
 #include "controlplane/media/media.h"
+#include "controlplane/overload/overload.h"
 #include "controlplane/transport/transport.h"
 
 struct api_sources;
@@ -26,6 +27,7 @@ struct routing;
 struct subscription_table;
 struct trace;
 struct transaction_layer;
+struct trunk_table;
 
 struct signalling {
 	const struct conf *conf;
@@ -40,6 +42,8 @@ struct signalling {
 	struct defence *defence;
 	struct registrar *registrar;
 	struct routing *routing;
+	struct trunk_table *trunks;
+	struct overload overload;
 	struct media *media;
 	struct call_table *calls;
 	struct subscription_table *subscriptions;

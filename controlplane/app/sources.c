@@ -10,6 +10,7 @@
 #include "controlplane/registrar/registrar.h"
 #include "controlplane/trace/trace.h"
 #include "controlplane/transaction/transaction.h"
+#include "controlplane/trunk/trunk.h"
 #include "lib/log/log.h"
 
 #define COPY(to, ...) snprintf(to, sizeof(to), __VA_ARGS__)
@@ -251,9 +252,13 @@ void signalling_count(struct signalling *signalling)
 	const struct transaction_stats *transactions = transaction_stats(signalling->transactions);
 	const struct transport_stats *transport = transport_stats(signalling->transport);
 	struct metrics *metrics = signalling->metrics;
+	size_t trunks;
 
 	metrics_set(metrics, METRIC_REGISTRATIONS, registrar_stats(signalling->registrar)->bindings);
 	metrics_set(metrics, METRIC_ACTIVE_SESSIONS, call_table_sessions(signalling->calls));
+	metrics_set(metrics, METRIC_SIGNALLING_LAG, loop_lag_ms(signalling->loop));
+	metrics_set(metrics, METRIC_TRUNKS_USABLE, trunk_count_usable(signalling->trunks, &trunks));
+	metrics_set(metrics, METRIC_TRUNKS, trunks);
 	metrics_set(metrics, METRIC_TRANSACTIONS, transactions->transactions);
 	metrics_set(metrics, METRIC_SIP_REQUESTS_IN, transactions->requests);
 	metrics_set(metrics, METRIC_SIP_RESPONSES_IN, transactions->responses);

@@ -1,5 +1,6 @@
 /* A call: what one leg does, said to the others. */
 #include "controlplane/call/actions.h"
+#include "controlplane/call/callee.h"
 #include "controlplane/call/session.h"
 #include "controlplane/call/transfer.h"
 
@@ -74,9 +75,11 @@ void call_free(struct call *call)
 	transfer_free(call->transfer);
 	while ((link = list_first(&call->legs)))
 		leg_free(LIST_ENTRY(link, struct leg, link));
+	carrier_leave_call(call);
 	map_del(&call->table->calls, &call->node);
 	list_del(&call->link);
 	call->table->count--;
+	free(call->carriers);
 	free(call);
 }
 
@@ -135,31 +138,38 @@ static void refuse_call(struct call *call, enum cdr_side side, unsigned status, 
 	call_feed(call, CALL_REFUSED, NULL);
 }
 
+/* A session description that cannot be passed on: whose fault it is. */
+static void refuse_session(struct call *call, int error)
+{
+	if (error == ERR_SYNTAX || error == ERR_TOO_LONG)
+		refuse_call(call, CDR_SIDE_CALLER, 400, "bad_session_description");
+	else if (error == ERR_UNSUPPORTED || error == ERR_NOT_FOUND)
+		refuse_call(call, CDR_SIDE_CALLER, 488, "no_common_media");
+	else
+		refuse_call(call, CDR_SIDE_SYSTEM, 503, "no_media");
+}
+
 void invite_callees(void *owner, const void *data)
 {
 	struct call *call = owner;
 	const struct call_input *input = data;
 	const struct conf *conf = call->table->services.conf;
 	unsigned invited = 0;
+	int error = 0;
 
 	loop_timer_start(call->table->services.loop, &call->ring_timer, conf->sip.ring_timeout_s * 1000ull);
 	LIST_FOREACH (link, &call->legs) {
 		struct leg *leg = LIST_ENTRY(link, struct leg, link);
-		struct leg_input invite;
+		int failed;
 
 		if (leg->side != CDR_SIDE_CALLEE)
 			continue;
-		if (!leg->dialog || session_open(leg) != 0 ||
-		    (!call->is_offerless && session_pass(call->caller, leg, input->message, false) != 0)) {
-			leg_feed(leg, LEG_CALL_END, NULL);
-			continue;
-		}
-		invite = (struct leg_input){.body = call->is_offerless ? VIEW_EMPTY : description(leg)};
-		leg_feed(leg, LEG_CALL_INVITE, &invite);
-		invited++;
+		failed = callee_invite(leg, input->message);
+		invited += failed == 0;
+		error = failed ? failed : error;
 	}
 	if (invited == 0)
-		refuse_call(call, CDR_SIDE_SYSTEM, 503, "no_media");
+		refuse_session(call, error);
 }
 
 void call_start_talk(struct call *call)
@@ -178,8 +188,10 @@ void answer_echo(void *owner, const void *data)
 	const struct call_input *input = data;
 	struct leg_input answer;
 
-	if (session_answer(call->caller, input->message) != 0) {
-		refuse_call(call, CDR_SIDE_SYSTEM, 488, "no_common_media");
+	int error = session_answer(call->caller, input->message);
+
+	if (error) {
+		refuse_session(call, error);
 		return;
 	}
 	call_start_talk(call);
@@ -406,6 +418,7 @@ void clear(void *owner, const void *data)
 		metrics_sub(table->services.metrics, METRIC_ACTIVE_CALLS, 1);
 	}
 	transfer_stop(call);
+	carrier_leave_call(call);
 	loop_timer_stop(table->services.loop, &call->ring_timer);
 	loop_timer_start(table->services.loop, &call->linger_timer, LINGER_MS);
 	LIST_FOREACH (link, &call->legs)

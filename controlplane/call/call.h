@@ -25,11 +25,13 @@ struct loop;
 struct media;
 struct media_stream;
 struct metrics;
+struct overload;
 struct registrar;
 struct routing;
 struct sip_message;
 struct transaction;
 struct transaction_layer;
+struct trunk_table;
 
 enum { CALL_LEGS_MAX = 8, CALL_SDP_MAX = 8192, CALL_ID_SIZE = 33 };
 
@@ -42,6 +44,8 @@ struct call_services {
 	struct registrar *registrar;
 	struct auth *auth;
 	const struct routing *routing;
+	struct trunk_table *trunks;
+	struct overload *overload;
 	struct cdr *cdr;
 	struct metrics *metrics;
 	/* What a phone of that extension does in its calls has changed. May be NULL. */
@@ -65,6 +69,9 @@ bool call_table_needs_credentials(const struct call_table *table, const struct s
 				  const struct transport_flow *flow);
 /* 405 with Allow, or 501: for what nobody handles. */
 void call_table_refuse_method(struct transaction *transaction);
+/* A new INVITE that is to be refused for overload before anything is done for it: not the one to an emergency route. */
+bool call_table_is_too_much(struct call_table *table, const struct sip_message *invite,
+			    const struct transport_flow *flow);
 /* An ACK for a 2xx. */
 void call_table_on_ack(struct call_table *table, const struct sip_message *ack, const struct transport_flow *flow);
 /* The media engine became usable, or went away: new calls are refused while it is away, the others wait for it. */

@@ -1,16 +1,16 @@
 /* A new INVITE: who calls, may he, and where to. The first stop of a call. */
 #include "controlplane/call/leg.h"
+#include "controlplane/call/callee.h"
 #include "controlplane/call/session.h"
 #include "controlplane/call/transfer.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "controlplane/auth/auth.h"
 #include "controlplane/metrics/metrics.h"
-#include "controlplane/registrar/registrar.h"
+#include "controlplane/overload/overload.h"
 #include "controlplane/routing/routing.h"
+#include "controlplane/trunk/trunk.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
 
@@ -52,7 +52,8 @@ static void write_accept(struct sip_writer *out, void *arg)
 }
 
 /* What cannot become a call whoever sends it. 0, or the status to refuse with. */
-static unsigned judge(struct call_table *table, const struct sip_message *invite, struct transaction_reply *reply)
+static unsigned judge(struct call_table *table, const struct sip_message *invite, bool is_emergency,
+		      struct transaction_reply *reply)
 {
 	const struct call_services *services = &table->services;
 
@@ -69,7 +70,8 @@ static unsigned judge(struct call_table *table, const struct sip_message *invite
 		reply->headers = write_accept;
 		return 415;
 	}
-	if (table->active >= services->conf->sip.max_concurrent_calls || !media_is_ready(services->media)) {
+	if ((table->active >= services->conf->sip.max_concurrent_calls && !is_emergency) ||
+	    !media_is_ready(services->media)) {
 		reply->headers = write_retry_after;
 		return 503;
 	}
@@ -79,7 +81,61 @@ static unsigned judge(struct call_table *table, const struct sip_message *invite
 bool call_table_needs_credentials(const struct call_table *table, const struct sip_message *invite,
 				  const struct transport_flow *flow)
 {
+	if (trunk_of_peer(table->services.trunks, &flow->remote.address))
+		return false;
 	return !table->services.conf->sip.allow_guests || sip_header_is_present(invite, SIP_HEADER_AUTHORIZATION);
+}
+
+/* ---- where to ---- */
+
+/* Whose routes apply: a carrier's, an extension's, or the default ones. */
+static struct view context_of(const struct call_table *table, const struct trunk *trunk, struct view caller)
+{
+	const struct conf_extension *extension = call_find_extension(table, caller);
+
+	if (trunk)
+		return view_of(trunk_conf(trunk)->context);
+	return extension ? view_of(extension->context) : VIEW_EMPTY;
+}
+
+void invite_decide(const struct call_table *table, const struct trunk *trunk, struct view caller, struct view dialled,
+		   struct routing_decision *ret_decision)
+{
+	char number[ROUTING_NUMBER_SIZE], changed[TRUNK_NUMBER_SIZE];
+	struct routing_moment moment;
+	struct tm now;
+
+	loop_local_time(table->services.loop, &now);
+	moment = routing_moment_of(&now);
+	if (trunk && routing_number_decode(dialled, number) == 0 &&
+	    trunk_rewrite(trunk, CONF_REWRITE_IN, number, changed) == 0)
+		dialled = view_of(changed);
+	routing_decide(table->services.routing, context_of(table, trunk, caller), dialled, &moment, ret_decision);
+}
+
+static struct view dialled_of(const struct sip_message *invite)
+{
+	return invite->uri.user.at ? invite->uri.user : VIEW_EMPTY;
+}
+
+bool call_table_is_too_much(struct call_table *table, const struct sip_message *invite,
+			    const struct transport_flow *flow)
+{
+	struct routing_decision decision;
+
+	if (overload_has_room(table->services.overload))
+		return false;
+	/* Whoever says so of himself; credentials are looked at later. */
+	invite_decide(table, trunk_of_peer(table->services.trunks, &flow->remote.address), invite->from.uri.user,
+		      dialled_of(invite), &decision);
+	return !decision.is_emergency;
+}
+
+/* Back through us and out again, or to the same phone: a loop. A number of ours that a carrier brings back is none. */
+static bool is_loop(struct call_table *table, const struct trunk *trunk, const struct sip_message *invite,
+		    const struct transport_flow *flow, const struct routing_decision *decision)
+{
+	return !(trunk && decision->action != ROUTING_TRUNK) && carrier_is_returned(table, invite, flow);
 }
 
 /* True when the caller is known, or guests are welcome; otherwise the answer was sent. */
@@ -110,127 +166,6 @@ static bool authenticate(struct call_table *table, struct transaction *transacti
 static void print_party(char party[CDR_PARTY_SIZE], const struct sip_uri *uri)
 {
 	snprintf(party, CDR_PARTY_SIZE, "%.*s@%.*s", VIEW_ARG(uri->user), VIEW_ARG(uri->host));
-}
-
-static int find_extension(const void *key, const void *member)
-{
-	const struct view *number = key;
-	const struct conf_extension *const *extension = member;
-	size_t size = strlen((*extension)->number);
-	int order = memcmp(number->at, (*extension)->number, MIN(number->size, size));
-
-	return order ? order : number->size < size ? -1 : number->size > size;
-}
-
-static bool is_extension(const struct call_table *table, const char *number)
-{
-	struct view key = view_of(number);
-
-	return bsearch(&key, table->extensions, table->extension_count, sizeof(table->extensions[0]), find_extension);
-}
-
-void invite_caller_of(const struct auth_account *account, const struct sip_message *invite,
-		      struct invite_caller *ret_caller)
-{
-	ret_caller->display = account && account->name[0] ? view_of(account->name) : invite->from.display;
-	ret_caller->user = account ? view_of(account->number) : invite->from.uri.user;
-	ret_caller->max_forwards = invite->max_forwards > 0 ? (unsigned)invite->max_forwards - 1 : 0;
-}
-
-/* From of the INVITE to a callee: the caller under our own address, so that "call back" comes to us. */
-static void print_caller(const struct invite_caller *caller, const char *host, struct text *out)
-{
-	if (caller->display.size > 0) {
-		sip_quote(out, caller->display);
-		text_add_char(out, ' ');
-	}
-	text_printf(out, "<sip:");
-	if (caller->user.size > 0)
-		text_printf(out, "%.*s@", VIEW_ARG(caller->user));
-	text_printf(out, "%s>", host);
-}
-
-static int add_leg(struct call *call, const struct registrar_contact *contact, const struct invite_caller *caller,
-		   const char *target, enum cdr_side side)
-{
-	struct call_table *table = call->table;
-	char call_id[CALL_ID_SIZE + 80], tag[17], from[512], to[256], host[NET_ENDPOINT_TEXT];
-	struct leg *leg = leg_new(call, side);
-	struct text text;
-	struct dialog_plan plan = {
-		.call_id = call_id,
-		.local_tag = tag,
-		.local_party = from,
-		.remote_party = to,
-		.target = contact->uri,
-		.max_forwards = caller->max_forwards,
-		.flow = contact->flow,
-	};
-
-	if (!leg)
-		return ERR_NOMEM;
-	dialog_print_host(table->services.transactions, &contact->flow, host);
-	loop_random_token(table->services.loop, tag, sizeof(tag));
-	snprintf(call_id, sizeof(call_id), "%s@%s", leg->id, host);
-	snprintf(to, sizeof(to), "<sip:%s@%s>", target, host);
-	text_init(&text, from, sizeof(from));
-	print_caller(caller, host, &text);
-	if (text.overflow)
-		return ERR_TOO_LONG;
-	leg->remote = contact->flow.remote;
-	leg->is_target = call->transfer != NULL;
-	snprintf(leg->extension, sizeof(leg->extension), "%s", target);
-	snprintf(leg->sip_call_id, sizeof(leg->sip_call_id), "%s", call_id);
-	snprintf(leg->user_agent, sizeof(leg->user_agent), "%.*s", VIEW_ARG(contact->user_agent));
-	return dialog_new_client(&table->dialogs, &plan, leg, &leg->dialog);
-}
-
-int invite_add_legs(struct call *call, const struct routing_decision *decision, const struct invite_caller *caller,
-		    enum cdr_side side, struct call_cause *ret_cause)
-{
-	struct call_table *table = call->table;
-	struct registrar_contact contacts[CALL_LEGS_MAX - 1];
-	size_t count, max = call_free_legs(call);
-	unsigned added = 0;
-
-	if (decision->action == ROUTING_REJECT) {
-		*ret_cause = cause_of_status(decision->code);
-		return ERR_NOT_FOUND;
-	}
-	if (decision->action != ROUTING_EXTENSION || !is_extension(table, decision->target)) {
-		*ret_cause = (struct call_cause){CDR_SIDE_SYSTEM, 404, 1, "unknown_extension"};
-		return ERR_NOT_FOUND;
-	}
-	count = registrar_find(table->services.registrar, view_of(decision->target), contacts,
-			       MIN(max, ARRAY_LEN(contacts)));
-	for (size_t i = 0; i < count; i++)
-		added += add_leg(call, &contacts[i], caller, decision->target, side) == 0;
-	if (added > 0)
-		return 0;
-	*ret_cause = count > 0 ? (struct call_cause){CDR_SIDE_SYSTEM, 500, 41, "no_memory"}
-			       : (struct call_cause){CDR_SIDE_SYSTEM, 480, 20, "not_registered"};
-	return ERR_NOT_FOUND;
-}
-
-/* Fills the call with callees; the event that starts it. */
-static enum call_event route(struct call *call, const struct auth_account *account, const struct sip_message *invite)
-{
-	struct routing_decision decision;
-	struct invite_caller caller;
-	struct call_cause cause;
-
-	routing_decide(call->table->services.routing, VIEW_EMPTY, invite->uri.user.at ? invite->uri.user : VIEW_EMPTY,
-		       &decision);
-	log_call(LOG_LEVEL_INFO, "call", call->id, "%s calls %s: %s%s%s by %s", call->caller_party, call->callee_party,
-		 routing_action_name(decision.action), decision.target[0] ? " " : "", decision.target,
-		 decision.pattern[0] ? decision.pattern : "no pattern");
-	if (decision.action == ROUTING_ECHO)
-		return CALL_ECHO;
-	invite_caller_of(account, invite, &caller);
-	if (invite_add_legs(call, &decision, &caller, CDR_SIDE_CALLEE, &cause) == 0)
-		return CALL_ROUTED;
-	call_note(call, CDR_SIDE_SYSTEM, cause.sip, cause.q850, cause.text);
-	return CALL_REFUSED;
 }
 
 /* The leg of who sent the INVITE: dialog and stream. 0, or the status to refuse with. */
@@ -303,37 +238,94 @@ static void receive_replacement(struct call_table *table, struct transaction *tr
 	leg_feed(leg, LEG_CALL_END, &refusal);
 }
 
+static void refuse(struct call_table *table, struct transaction *transaction, struct transaction_reply *reply)
+{
+	if (reply->status == 503)
+		metrics_add(table->services.metrics, METRIC_ERROR_OVERLOAD, 1);
+	transaction_respond(transaction, reply);
+}
+
+/* What the call is, before anything is done for it. */
+static void describe(struct call *call, const struct sip_message *invite, const struct auth_account *account,
+		     struct trunk *trunk, const struct routing_decision *decision)
+{
+	call->is_emergency = decision->is_emergency;
+	call->from_trunk = trunk;
+	identity_init(&call->identity, invite, account, trunk);
+	if (trunk)
+		snprintf(call->caller_party, sizeof(call->caller_party), "%s@%s", call->identity.number,
+			 call->identity.host);
+	else
+		print_party(call->caller_party, &invite->from.uri);
+	print_party(call->callee_party, &invite->uri);
+	log_call(LOG_LEVEL_INFO, "call", call->id, "%s calls %s: %s%s%s by %s", call->caller_party, call->callee_party,
+		 routing_action_name(decision->action), decision->target[0] ? " " : "", decision->target,
+		 decision->pattern[0] ? decision->pattern : "no pattern");
+}
+
+/* The last of the limits. 0, or the status to refuse with. */
+static unsigned take_places(struct call_table *table, struct trunk *trunk, bool is_emergency)
+{
+	if (!is_emergency && !overload_take(table->services.overload))
+		return 503;
+	return trunk && trunk_take_incoming(trunk) != 0 ? 503 : 0;
+}
+
+/* Fills the call with callees; the event that starts it. */
+static enum call_event route(struct call *call, const struct sip_message *invite,
+			     const struct routing_decision *decision)
+{
+	struct call_cause cause;
+
+	if (decision->action == ROUTING_ECHO)
+		return CALL_ECHO;
+	if (callee_add_legs(call, decision, &call->identity, invite->max_forwards, CDR_SIDE_CALLEE, &cause) == 0)
+		return CALL_ROUTED;
+	call_note(call, CDR_SIDE_SYSTEM, cause.sip, cause.q850, cause.text);
+	return CALL_REFUSED;
+}
+
 void invite_receive(struct call_table *table, struct transaction *transaction)
 {
 	const struct sip_message *invite = transaction_request(transaction);
-	struct transaction_reply reply = {0};
+	const struct transport_flow *flow = transaction_flow(transaction);
+	struct trunk *trunk = trunk_of_peer(table->services.trunks, &flow->remote.address);
+	struct transaction_reply reply = {.headers = NULL};
 	const struct auth_account *account;
 	struct call_input start = {.message = invite};
 	enum call_event event = CALL_REFUSED;
+	struct routing_decision decision;
 	struct call_cause cause;
 	struct call *call;
 
 	if (!authenticate(table, transaction, &account))
 		return;
-	reply.status = judge(table, invite, &reply);
+	invite_decide(table, trunk, account ? view_of(account->number) : VIEW_EMPTY, dialled_of(invite), &decision);
+	reply.status = judge(table, invite, decision.is_emergency, &reply);
 	if (!reply.status && sip_header_is_present(invite, SIP_HEADER_REPLACES)) {
 		receive_replacement(table, transaction, account);
 		return;
 	}
-	call = reply.status ? NULL : call_new(table);
-	if (!call) {
-		reply.status = reply.status ? reply.status : 500;
-		if (reply.status == 503)
-			metrics_add(table->services.metrics, METRIC_ERROR_OVERLOAD, 1);
-		transaction_respond(transaction, &reply);
+	if (reply.status == 0 && is_loop(table, trunk, invite, flow, &decision))
+		reply.status = 482;
+	if (reply.status == 0 && take_places(table, trunk, decision.is_emergency) != 0)
+		reply = (struct transaction_reply){.status = 503, .headers = write_retry_after};
+	if (reply.status) {
+		refuse(table, transaction, &reply);
 		return;
 	}
-	print_party(call->caller_party, &invite->from.uri);
-	print_party(call->callee_party, &invite->uri);
+	call = call_new(table);
+	if (!call) {
+		if (trunk)
+			trunk_give_back(trunk);
+		transaction_respond_status(transaction, 500);
+		return;
+	}
+	describe(call, invite, account, trunk, &decision);
 	call->is_offerless = !session_is_in(invite);
 	start.leg = call->caller;
 	if (take_invite(call->caller, transaction, account, &cause) == 0)
-		event = route(call, account, invite);
+		event = route(call, invite, &decision);
 	else
 		call_note(call, cause.side, cause.sip, cause.q850, cause.text);
 	call_feed(call, event, &start);

@@ -1,5 +1,6 @@
 /* A leg: from transaction events to the machine's events, and what the machine remembers. */
 #include "controlplane/call/leg.h"
+#include "controlplane/call/callee.h"
 #include "controlplane/call/session.h"
 #include "controlplane/call/transfer.h"
 
@@ -116,6 +117,7 @@ struct leg *leg_new(struct call *call, enum cdr_side side)
 	list_init(&leg->relays);
 	reliable_init(leg);
 	timer_init(leg);
+	carrier_init(leg);
 	list_add(&call->legs, &leg->link);
 	return leg;
 }
@@ -132,6 +134,7 @@ void leg_free(struct leg *leg)
 	relay_stop(leg);
 	reliable_stop(leg);
 	timer_stop(leg);
+	carrier_leave(leg);
 	forget(&leg->invite);
 	forget(&leg->modify);
 	forget(&leg->bye);
@@ -245,6 +248,7 @@ void leave(void *owner, const void *data)
 	relay_stop(leg);
 	reliable_stop(leg);
 	timer_stop(leg);
+	carrier_leave(leg);
 	session_close(leg);
 	call_check_empty(leg->call);
 }
@@ -302,10 +306,14 @@ void tell_failed(void *owner, const void *data)
 {
 	struct leg *leg = owner;
 
+	if (carrier_fail_over(leg))
+		return;
 	LIST_FOREACH (link, &leg->call->legs) {
 		const struct leg *other = LIST_ENTRY(link, struct leg, link);
 
-		if (other->side == leg->side && other->is_target == leg->is_target && leg_state(other) != LEG_GONE)
+		/* A carrier that was given up is still to answer its CANCEL; nobody waits for that. */
+		if (other->side == leg->side && other->is_target == leg->is_target && leg_state(other) != LEG_GONE &&
+		    leg_state(other) != LEG_CANCELLING)
 			return;
 	}
 	tell(leg, CALL_ALL_FAILED, data);

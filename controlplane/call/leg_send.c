@@ -1,5 +1,6 @@
 /* The requests of a leg: INVITE, re-INVITE, ACK, CANCEL, BYE, and what becomes of their responses. */
 #include "controlplane/call/leg.h"
+#include "controlplane/call/callee.h"
 #include "controlplane/call/session.h"
 
 #include "lib/config/config.h"
@@ -41,12 +42,25 @@ static void end_stray(struct leg *leg, const struct transaction_event *event)
 
 static void again(struct leg *leg, struct transaction *refused);
 
+/* The same once more, with the answer to a carrier's challenge. False: the challenge is the last word. */
+static bool prove(struct leg *leg, struct transaction *refused, const struct sip_message *challenge)
+{
+	if (!carrier_can_prove(leg, challenge, refused == leg->invite ? leg->invite_cseq : leg->modify_cseq))
+		return false;
+	leg->carrier.challenge = challenge;
+	again(leg, refused);
+	leg->carrier.challenge = NULL;
+	return true;
+}
+
 static void on_invite_event(struct transaction *transaction, const struct transaction_event *event, void *arg)
 {
 	struct leg *leg = arg;
 	struct leg_input input = {.message = event->message, .flow = event->flow, .status = event->status};
 	bool is_response = event->type == TRANSACTION_RESPONSE;
 
+	if (is_response)
+		carrier_on_response(leg);
 	if (event->type == TRANSACTION_TRANSPORT_ERROR) {
 		leg_lose(leg);
 	} else if (event->type == TRANSACTION_TERMINATED) {
@@ -71,7 +85,7 @@ static void on_invite_event(struct transaction *transaction, const struct transa
 				 &input);
 	} else if (is_response && event->status == 422 && timer_on_too_small(leg, event->message)) {
 		again(leg, transaction);
-	} else {
+	} else if (!is_response || !prove(leg, transaction, event->message)) {
 		leg_feed(leg, LEG_PEER_FAILURE, &input);
 	}
 }
@@ -104,6 +118,9 @@ static void ask(struct leg *leg, enum sip_method method, struct view body, struc
 	*cseq = leg->dialog->local_cseq;
 	leg_write_own_headers(out, leg);
 	timer_write_request(out, leg);
+	carrier_write_proof(out, leg, method);
+	if (transaction == &leg->invite)
+		identity_write(out, leg);
 	/* Without an offer in it a reliable provisional response would bring one, to be answered before anybody answers. */
 	if (transaction == &leg->invite && body.size > 0)
 		sip_write_header(out, SIP_HEADER_SUPPORTED, "100rel");
@@ -122,6 +139,7 @@ void send_invite(void *owner, const void *data)
 	struct view body = ((const struct leg_input *)data)->body;
 
 	leg->is_offerless = body.size == 0;
+	carrier_on_sent(leg);
 	ask(leg, SIP_METHOD_INVITE, body, &leg->invite, &leg->invite_cseq);
 }
 

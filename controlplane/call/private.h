@@ -102,6 +102,15 @@ struct leg_timer {
 	bool is_update;                             /* leg->modify is an UPDATE of ours: no ACK */
 };
 
+/* What a leg toward a carrier has more than others (carrier.c). */
+struct leg_carrier {
+	struct trunk *trunk; /* NULL: it is none */
+	bool has_place;      /* of the trunk */
+	struct loop_timer silence;
+	const struct sip_message *challenge; /* while the request that answers it is written */
+	uint32_t proof_cseq;                 /* of the last request with an answer to a challenge */
+};
+
 struct leg {
 	struct list link; /* in call->legs */
 	struct call *call;
@@ -127,6 +136,7 @@ struct leg {
 	bool knows_100rel, knows_timer, knows_update; /* the peer said so */
 	struct leg_reliable reliable;
 	struct leg_timer timer;
+	struct leg_carrier carrier;
 	struct list relays; /* requests on their way to the other party */
 	unsigned relay_count;
 	/* for the record */
@@ -183,6 +193,12 @@ struct call_cause {
 	const char *text; /* static */
 };
 
+/* Who calls (identity.c). */
+struct call_identity {
+	char number[ROUTING_NUMBER_SIZE], display[64], host[64]; /* host: as it came */
+	bool is_private;                                         /* callees are not told */
+};
+
 struct call {
 	struct map_node node; /* by id */
 	struct list link;     /* in table->list, oldest first */
@@ -199,6 +215,10 @@ struct call {
 	char transferred_to[CDR_PARTY_SIZE]; /* for the record; "": was not */
 	bool is_offerless; /* the INVITE had no offer: the callee makes one, the caller's ACK answers it */
 	struct call_cause cause;
+	bool is_emergency; /* passes all limits */
+	struct call_identity identity;
+	struct trunk *from_trunk;       /* a place of it is ours; NULL: from no carrier */
+	struct call_carriers *carriers; /* NULL: the callees are none */
 	char caller_party[CDR_PARTY_SIZE], callee_party[CDR_PARTY_SIZE];
 	uint64_t start_wall_ms, answer_wall_ms, end_wall_ms; /* for people */
 	uint64_t answer_ms, end_ms;
@@ -221,6 +241,7 @@ struct call_table {
 extern const struct fsm_machine call_machine;
 struct call *call_new(struct call_table *table);
 void call_free(struct call *call);
+struct call *call_find(struct call_table *table, const char *id); /* NULL: there is none */
 void call_feed(struct call *call, enum call_event event, const struct call_input *input);
 /* Notes why the call ends, unless something was noted before. */
 void call_note(struct call *call, enum cdr_side side, unsigned sip, unsigned q850, const char *text);
@@ -258,17 +279,12 @@ void leg_take_over(struct leg *leg, struct leg *old);
 #define CALL_ALLOW     "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, REFER"
 #define CALL_SUPPORTED "timer, replaces, norefersub"
 
+const struct conf_extension *call_find_extension(const struct call_table *table, struct view number);
+
 /* ---- invite.c ---- */
-/* Who calls, as the callee is told. */
-struct invite_caller {
-	struct view display, user; /* may be empty */
-	unsigned max_forwards;     /* 0: the usual */
-};
-void invite_caller_of(const struct auth_account *account, const struct sip_message *invite,
-		      struct invite_caller *ret_caller);
-/* Adds the legs that the dial plan decided on, still to be fed LEG_CALL_INVITE. ERR_NOT_FOUND: none; the cause says why. */
-int invite_add_legs(struct call *call, const struct routing_decision *decision, const struct invite_caller *caller,
-		    enum cdr_side side, struct call_cause *ret_cause) WARN_UNUSED;
+/* By the routes of who calls: a carrier, an extension, or neither (an empty view). */
+void invite_decide(const struct call_table *table, const struct trunk *trunk, struct view caller, struct view dialled,
+		   struct routing_decision *ret_decision);
 void invite_receive(struct call_table *table, struct transaction *transaction);
 
 /* ---- record.c ---- */

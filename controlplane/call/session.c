@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "controlplane/metrics/metrics.h"
+#include "controlplane/trunk/trunk.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
 #include "lib/sdp/sdp.h"
@@ -223,7 +224,13 @@ int session_pass(struct leg *from, struct leg *to, const struct sip_message *mes
 		name_codec(from->codec, &session, printing.audio);
 		snprintf(to->codec, sizeof(to->codec), "%s", from->codec);
 	} else {
+		const struct conf_trunk *carrier = to->carrier.trunk ? trunk_conf(to->carrier.trunk) : NULL;
+
 		from->wants_mux = from->offered.rtcp_mux;
+		if (carrier && carrier->codecs.len > 0)
+			error = session_restrict(&session, printing.audio, &carrier->codecs);
+		if (error)
+			return error;
 	}
 	printing.has_rtcp_mux = is_answer ? to->wants_mux : from->offered.rtcp_mux;
 	return say(to, &printing);

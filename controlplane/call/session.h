@@ -22,4 +22,10 @@ void session_commit(struct leg *leg);
 /* Each hears the other; a leg joined with itself hears itself. */
 void session_join(struct leg *a, struct leg *b);
 
+/* ---- codecs.c ---- */
+struct conf_strings;
+struct sdp_session;
+/* Leaves only these codecs in the media line, and what goes along with any. ERR_UNSUPPORTED: none is there. */
+int session_restrict(struct sdp_session *session, unsigned audio, const struct conf_strings *codecs) WARN_UNUSED;
+
 #endif

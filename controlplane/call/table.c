@@ -225,7 +225,7 @@ void call_table_end_all(struct call_table *table)
 	}
 }
 
-static struct call *find(struct call_table *table, const char *id)
+struct call *call_find(struct call_table *table, const char *id)
 {
 	struct map_node *node;
 
@@ -237,7 +237,7 @@ static struct call *find(struct call_table *table, const char *id)
 
 int call_table_hang_up(struct call_table *table, const char *call_id)
 {
-	struct call *call = find(table, call_id);
+	struct call *call = call_find(table, call_id);
 
 	if (!call)
 		return ERR_NOT_FOUND;
@@ -345,7 +345,7 @@ void call_table_walk_extension(struct call_table *table, struct view number,
 
 int call_table_print_history(struct call_table *table, const char *call_id, struct text *out)
 {
-	struct call *call = find(table, call_id);
+	struct call *call = call_find(table, call_id);
 
 	if (!call)
 		return ERR_NOT_FOUND;

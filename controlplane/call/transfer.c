@@ -1,5 +1,6 @@
 /* Who may change the parties of a call, and what that starts: REFER and INVITE with Replaces. */
 #include "controlplane/call/transfer.h"
+#include "controlplane/call/callee.h"
 
 #include <stdlib.h>
 
@@ -160,38 +161,39 @@ static void write_acceptance(struct sip_writer *out, void *arg)
 }
 
 /* Who stays, as the new callee shall see it. */
-static void caller_of(const struct leg *remaining, struct invite_caller *ret_caller)
+static void caller_of(const struct leg *remaining, struct call_identity *ret_caller)
 {
 	struct auth *auth = remaining->call->table->services.auth;
 	const struct auth_account *account =
 		remaining->extension[0] ? auth_find(auth, view_of(remaining->extension)) : NULL;
+	struct view user = VIEW_EMPTY, display = VIEW_EMPTY;
 	struct sip_name_address party;
 
-	*ret_caller = (struct invite_caller){0};
 	if (sip_name_address_parse(view_of(remaining->dialog->remote_party), &party) == 0) {
-		ret_caller->display = party.display;
-		ret_caller->user = party.uri.user;
+		display = party.display;
+		user = party.uri.user;
 	}
 	if (account) {
-		ret_caller->user = view_of(account->number);
+		user = view_of(account->number);
 		if (account->name[0])
-			ret_caller->display = view_of(account->name);
+			display = view_of(account->name);
 	}
+	identity_set(ret_caller, user, display);
 }
 
 static void start_blind(struct transfer *transfer, const struct sip_uri *target)
 {
 	struct call *call = transfer->call;
 	struct routing_decision decision;
-	struct invite_caller caller;
+	struct call_identity caller;
 	struct call_cause cause;
 
 	caller_of(transfer->remaining, &caller);
-	routing_decide(call->table->services.routing, VIEW_EMPTY, target->user.at ? target->user : VIEW_EMPTY,
-		       &decision);
+	invite_decide(call->table, NULL, view_of(transfer->replaced->extension),
+		      target->user.at ? target->user : VIEW_EMPTY, &decision);
 	log_call(LOG_LEVEL_INFO, "call", call->id, "%s transfers to %.*s: %s %s", transfer->replaced->extension,
 		 VIEW_ARG(target->user), routing_action_name(decision.action), decision.target);
-	if (invite_add_legs(call, &decision, &caller, transfer->replaced->side, &cause) == 0)
+	if (callee_add_legs(call, &decision, &caller, -1, transfer->replaced->side, &cause) == 0)
 		call_feed(call, CALL_REFERRED, NULL);
 	else
 		transfer_give_up(transfer, cause.sip);

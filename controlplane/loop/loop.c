@@ -9,6 +9,8 @@ void loop_init(struct loop *loop, const struct loop_make *make, uint64_t now_ms)
 	atomic_init(&loop->mailbox, NULL);
 	loop->deferred = NULL;
 	loop->deferred_end = &loop->deferred;
+	loop->idle_ms = now_ms;
+	loop->lag_ms = 0;
 }
 
 /* ---- messages ---- */
@@ -116,18 +118,33 @@ static void after_wait(struct loop *loop, uint64_t now_ms)
 	run_deferred(loop);
 }
 
+/* A wait during which the clock moved was a rest. With the clock's milliseconds as samples a loop that is busy 99 % of the
+ * time still rests at some of them; one that rests at none for long does not keep pace. */
+static void measure_lag(struct loop *loop, uint64_t before_ms, uint64_t after_ms)
+{
+	loop->lag_ms = before_ms - MIN(loop->idle_ms, before_ms);
+	if (after_ms > before_ms) {
+		loop->idle_ms = after_ms;
+		loop->lag_ms = 0;
+	}
+}
+
 /* Something deferred outside a turn (before the loop ran) must not wait for a descriptor. */
 void loop_turn(struct loop *loop, uint64_t wait_ms)
 {
 	uint64_t due_ms = wheel_next_ms(&loop->wheel);
-	uint64_t late_ms = loop->make->clock_ms(loop) - loop->wheel.now_ms;
+	uint64_t before_ms = loop->make->clock_ms(loop), after_ms;
+	uint64_t late_ms = before_ms - loop->wheel.now_ms;
 
 	if (due_ms != UINT64_MAX)
 		wait_ms = MIN(wait_ms, due_ms > late_ms ? due_ms - late_ms : 0);
 	if (has_mail(loop) || loop->deferred)
 		wait_ms = 0;
 	loop->make->wait(loop, wait_ms);
-	after_wait(loop, loop->make->clock_ms(loop));
+	after_ms = loop->make->clock_ms(loop);
+	if (!loop->make->is_simulated)
+		measure_lag(loop, before_ms, after_ms);
+	after_wait(loop, after_ms);
 }
 
 void loop_run(struct loop *loop)
@@ -183,6 +200,28 @@ uint64_t loop_now_ms(const struct loop *loop)
 uint64_t loop_wall_ms(const struct loop *loop)
 {
 	return loop->make->wall_ms(loop);
+}
+
+void loop_local_time(const struct loop *loop, struct tm *ret_time)
+{
+	time_t now = (time_t)(loop_wall_ms(loop) / 1000);
+
+	if (loop->make->is_simulated)
+		gmtime_r(&now, ret_time);
+	else
+		localtime_r(&now, ret_time);
+}
+
+uint64_t loop_lag_ms(const struct loop *loop)
+{
+	return loop->lag_ms;
+}
+
+void loop_sim_set_lag(struct loop *loop, uint64_t lag_ms)
+{
+	if (BUG_ON(!loop->make->is_simulated))
+		return;
+	loop->lag_ms = lag_ms;
 }
 
 void loop_timer_init(struct loop_timer *timer, void (*expired)(void *arg), void *arg)

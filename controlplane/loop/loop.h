@@ -18,6 +18,7 @@
 #include "lib/container/wheel.h"
 
 #include <stdatomic.h>
+#include <time.h>
 
 struct loop;
 
@@ -42,6 +43,13 @@ uint64_t loop_sim_next_ms(const struct loop *loop);
 /* ---- time ---- */
 uint64_t loop_now_ms(const struct loop *loop);  /* monotonic, as of this turn; costs nothing */
 uint64_t loop_wall_ms(const struct loop *loop); /* since 1970 UTC, for people: never subtract it */
+/* The wall clock in the machine's time zone; UTC in a simulated loop. */
+void loop_local_time(const struct loop *loop, struct tm *ret_time);
+/* How long the loop has not caught up: milliseconds since it last had nothing to do, as of the beginning of this turn. Small
+ * while it keeps pace; grows when turns are long, or when messages come faster than they are worked off. */
+uint64_t loop_lag_ms(const struct loop *loop);
+/* Simulated: what loop_lag_ms says from now on. */
+void loop_sim_set_lag(struct loop *loop, uint64_t lag_ms);
 
 struct loop_timer {
 	struct wheel_timer wheel;

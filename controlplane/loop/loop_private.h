@@ -24,6 +24,8 @@ struct loop {
 	_Atomic bool is_stopped;
 	_Atomic(struct loop_message *) mailbox; /* newest first; any thread pushes, the loop takes all */
 	struct loop_message *deferred, **deferred_end;
+	uint64_t idle_ms; /* when it last had nothing to do */
+	uint64_t lag_ms;
 };
 
 /* Fills in the common part. */

@@ -63,6 +63,12 @@
 	X(METRIC_SILENCED_BANNED, "voxlane_sip_silenced_total", COUNTER, "reason=\"banned\"", "")                      \
 	X(METRIC_SILENCED_SCANNER, "voxlane_sip_silenced_total", COUNTER, "reason=\"scanner\"", "")                    \
 	X(METRIC_SILENCED_RATE, "voxlane_sip_silenced_total", COUNTER, "reason=\"rate\"", "")                          \
+	X(METRIC_SIGNALLING_LAG, "voxlane_signalling_lag_ms", GAUGE, "",                                               \
+	  "Time since signalling last had nothing to do; new calls are refused beyond sip.overload_lag.")              \
+	X(METRIC_TRUNKS, "voxlane_trunks", GAUGE, "", "Trunks configured.")                                            \
+	X(METRIC_TRUNKS_USABLE, "voxlane_trunks_usable", GAUGE, "", "Trunks that are registered and answer.")          \
+	X(METRIC_TRUNK_FAILOVERS, "voxlane_trunk_failovers_total", COUNTER, "",                                        \
+	  "Calls that went on to the next trunk of their group.")                                                      \
 	X(METRIC_CDR_WRITTEN, "voxlane_cdr_written_total", COUNTER, "", "Call detail records written.")                \
 	X(METRIC_CDR_LOST, "voxlane_cdr_lost_total", COUNTER, "", "Call detail records lost for good.")                \
 	X(METRIC_CDR_QUEUED, "voxlane_cdr_queued", GAUGE, "", "Call detail records that wait for the disk.")           \

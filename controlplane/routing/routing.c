@@ -8,9 +8,12 @@
 
 struct route {
 	struct routing_pattern pattern;
-	char *text, *context, *where, *target;
+	char *text, *context, *where, *target, *prepend;
 	enum routing_action action;
-	uint32_t code;
+	uint32_t code, strip;
+	bool is_emergency;
+	struct routing_when *times; /* NULL: always */
+	size_t time_count;
 	size_t row; /* in the file */
 };
 
@@ -60,12 +63,30 @@ static bool is_same(const struct routing_pattern *a, const struct routing_patter
 	       memcmp(a->places, b->places, sizeof(a->places)) == 0;
 }
 
+static int read_times(struct route *route, const struct conf_route *from, struct routing_problem *problem)
+{
+	if (from->times.len == 0)
+		return 0;
+	route->times = calloc(from->times.len, sizeof(*route->times));
+	if (!route->times)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < from->times.len; i++)
+		if (routing_when_parse(view_of(from->times.at[i]), &route->times[route->time_count++]) != 0) {
+			snprintf(problem->text, sizeof(problem->text),
+				 "%s: \"%.64s\" is no time; write one such as \"Mon-Fri 08:00-18:00\"", from->where,
+				 from->times.at[i]);
+			return ERR_INVALID;
+		}
+	return 0;
+}
+
 static int route_init(struct route *route, const struct conf_route *from, struct routing_problem *problem)
 {
 	static const enum routing_action actions[] = {
 		[CONF_ROUTE_EXTENSION] = ROUTING_EXTENSION,
 		[CONF_ROUTE_ECHO] = ROUTING_ECHO,
 		[CONF_ROUTE_REJECT] = ROUTING_REJECT,
+		[CONF_ROUTE_TRUNK] = ROUTING_TRUNK,
 	};
 	const char *why = "";
 
@@ -73,7 +94,8 @@ static int route_init(struct route *route, const struct conf_route *from, struct
 	route->context = strdup(from->context);
 	route->where = strdup(from->where);
 	route->target = strdup(from->target);
-	if (!route->text || !route->context || !route->where || !route->target) {
+	route->prepend = strdup(from->prepend);
+	if (!route->text || !route->context || !route->where || !route->target || !route->prepend) {
 		snprintf(problem->text, sizeof(problem->text), "%s: %s", from->where, error_text(ERR_NOMEM));
 		return ERR_NOMEM;
 	}
@@ -82,15 +104,18 @@ static int route_init(struct route *route, const struct conf_route *from, struct
 			 why);
 		return ERR_INVALID;
 	}
-	if (from->action >= ARRAY_LEN(actions) || strlen(from->target) >= ROUTING_NUMBER_SIZE) {
+	if (from->action >= ARRAY_LEN(actions) || strlen(from->target) >= ROUTING_NUMBER_SIZE ||
+	    strlen(from->prepend) >= ROUTING_NUMBER_SIZE) {
 		snprintf(problem->text, sizeof(problem->text),
-			 "%s: pattern \"%.64s\": its target is longer than %d characters", from->where, from->pattern,
-			 ROUTING_NUMBER_SIZE - 1);
+			 "%s: pattern \"%.64s\": its target or prepend is longer than %d characters", from->where,
+			 from->pattern, ROUTING_NUMBER_SIZE - 1);
 		return ERR_INVALID;
 	}
 	route->action = actions[from->action];
 	route->code = from->code;
-	return 0;
+	route->strip = from->strip;
+	route->is_emergency = from->emergency;
+	return read_times(route, from, problem);
 }
 
 /* Equal patterns need not stand side by side (others as specific may stand between), so every pair that compares equal is
@@ -106,14 +131,15 @@ static int check_duplicates(const struct routing *routing, struct routing_proble
 			if (strcmp(a->context, b->context) != 0 ||
 			    routing_pattern_compare(&a->pattern, &b->pattern) != 0)
 				break;
-			if (is_same(&a->pattern, &b->pattern)) {
+			/* An earlier one with times leaves the others to the later one. */
+			if (is_same(&a->pattern, &b->pattern) && a->time_count == 0) {
 				snprintf(problem->text, sizeof(problem->text),
 					 "%s: pattern \"%.64s\" is in context \"%.64s\" already, at %s; remove one of "
 					 "them",
 					 b->where, b->text, b->context, a->where);
 				return ERR_INVALID;
 			}
-			if (a->pattern.is_exact)
+			if (a->pattern.is_exact && strcmp(a->text, b->text) != 0)
 				break; /* exact ones are sorted by their text: only neighbours can be equal */
 		}
 	}
@@ -181,6 +207,8 @@ void routing_free(struct routing *routing)
 		free(routing->routes[i].context);
 		free(routing->routes[i].where);
 		free(routing->routes[i].target);
+		free(routing->routes[i].prepend);
+		free(routing->routes[i].times);
 	}
 	free(routing->routes);
 	free(routing->contexts);
@@ -214,20 +242,50 @@ static void explain(struct text *text, const char *format, ...)
 	va_end(args);
 }
 
+static bool is_there(const struct route *route, const struct routing_moment *moment)
+{
+	for (size_t i = 0; i < route->time_count; i++)
+		if (routing_when_is_now(&route->times[i], moment))
+			return true;
+	return route->time_count == 0;
+}
+
+/* Of the exact routes of this number, which stand side by side, the first that is there now. */
+static const struct route *find_exact(const struct route *first, const struct context *context, const char *number,
+				      const struct routing_moment *moment, struct text *text)
+{
+	const struct route *end = first + context->exact_count;
+	const struct route *route = bsearch(number, first, context->exact_count, sizeof(*first), compare_number);
+
+	explain(text, "  exact numbers: %s of %zu\n", route ? "one" : "none", context->exact_count);
+	while (route && route > first && strcmp(route[-1].text, number) == 0)
+		route--;
+	for (; route && route < end && strcmp(route->text, number) == 0; route++) {
+		if (is_there(route, moment))
+			return route;
+		explain(text, "  not now  %s  (%s)\n", route->text, route->where);
+	}
+	return NULL;
+}
+
 static const struct route *find_route(const struct routing *routing, const struct context *context, const char *number,
-				      struct text *text)
+				      const struct routing_moment *moment, struct text *text)
 {
 	const struct route *first = &routing->routes[context->first];
-	const struct route *exact = bsearch(number, first, context->exact_count, sizeof(*first), compare_number);
+	const struct route *exact = find_exact(first, context, number, moment, text);
 
-	explain(text, "  exact numbers: %s of %zu\n", exact ? "one" : "none", context->exact_count);
 	if (exact)
 		return exact;
 	for (size_t i = context->exact_count; i < context->count; i++) {
 		bool match = routing_pattern_is_match(&first[i].pattern, view_of(number));
+		bool there = match && is_there(&first[i], moment);
 
-		explain(text, "  %s  %s  (%s)\n", match ? "match" : "no   ", first[i].text, first[i].where);
-		if (match)
+		explain(text, "  %s  %s  (%s)\n",
+			there   ? "match"
+			: match ? "not now"
+				: "no   ",
+			first[i].text, first[i].where);
+		if (there)
 			return &first[i];
 	}
 	return NULL;
@@ -240,8 +298,45 @@ static void refuse(struct routing_decision *decision, uint32_t code, const char 
 	explain(text, "reject %u: %s\n", code, why);
 }
 
-static void decide(const struct routing *routing, struct view context_name, struct view dialled, struct text *text,
-		   struct routing_decision *decision)
+/* strip, prepend; an extension that is named is called by its name. False: nothing is left of the number. */
+static bool change_number(const struct route *route, struct routing_decision *decision)
+{
+	size_t size = strlen(decision->number);
+
+	snprintf(decision->changed, sizeof(decision->changed), "%s%s", route->prepend,
+		 decision->number + MIN(size, route->strip));
+	if (route->action == ROUTING_TRUNK || route->target[0])
+		snprintf(decision->target, sizeof(decision->target), "%s", route->target);
+	else if (strlen(decision->changed) < sizeof(decision->target))
+		memcpy(decision->target, decision->changed, strlen(decision->changed) + 1);
+	return decision->changed[0] != '\0';
+}
+
+static void apply(const struct route *route, struct text *text, struct routing_decision *decision)
+{
+	decision->action = route->action;
+	decision->pattern = route->text;
+	decision->where = route->where;
+	decision->is_emergency = route->is_emergency;
+	if (route->action == ROUTING_REJECT) {
+		decision->code = route->code;
+		explain(text, "reject %u, by %s (%s)\n", route->code, route->text, route->where);
+	} else if (route->action == ROUTING_ECHO) {
+		explain(text, "echo, by %s (%s)\n", route->text, route->where);
+	} else if (!change_number(route, decision)) {
+		refuse(decision, 484, "nothing is left of the number", text);
+	} else if (route->action == ROUTING_EXTENSION) {
+		explain(text, "extension %s, by %s (%s)\n", decision->target, route->text, route->where);
+	} else {
+		explain(text, "trunk %s with number %s, by %s (%s)\n", decision->target, decision->changed, route->text,
+			route->where);
+	}
+	if (route->is_emergency)
+		explain(text, "emergency: passes all limits\n");
+}
+
+static void decide(const struct routing *routing, struct view context_name, struct view dialled,
+		   const struct routing_moment *moment, struct text *text, struct routing_decision *decision)
 {
 	struct view name = context_name.size > 0 ? context_name : view_of(routing->default_context);
 	const struct context *context = find_context(routing, name);
@@ -261,37 +356,21 @@ static void decide(const struct routing *routing, struct view context_name, stru
 		refuse(decision, 404, "there is no such context", text);
 		return;
 	}
-	route = find_route(routing, context, decision->number, text);
-	if (!route) {
+	route = find_route(routing, context, decision->number, moment, text);
+	if (route)
+		apply(route, text, decision);
+	else
 		refuse(decision, 404, "no pattern matches", text);
-		return;
-	}
-	decision->action = route->action;
-	decision->pattern = route->text;
-	decision->where = route->where;
-	switch (route->action) {
-	case ROUTING_EXTENSION:
-		snprintf(decision->target, sizeof(decision->target), "%s",
-			 route->target[0] ? route->target : decision->number);
-		explain(text, "extension %s, by %s (%s)\n", decision->target, route->text, route->where);
-		break;
-	case ROUTING_REJECT:
-		decision->code = route->code;
-		explain(text, "reject %u, by %s (%s)\n", route->code, route->text, route->where);
-		break;
-	default:
-		explain(text, "%s, by %s (%s)\n", routing_action_name(route->action), route->text, route->where);
-	}
 }
 
 void routing_decide(const struct routing *routing, struct view context, struct view dialled,
-		    struct routing_decision *ret_decision)
+		    const struct routing_moment *moment, struct routing_decision *ret_decision)
 {
-	decide(routing, context, dialled, NULL, ret_decision);
+	decide(routing, context, dialled, moment, NULL, ret_decision);
 }
 
-void routing_explain(const struct routing *routing, struct view context, struct view dialled, struct text *ret_text,
-		     struct routing_decision *ret_decision)
+void routing_explain(const struct routing *routing, struct view context, struct view dialled,
+		     const struct routing_moment *moment, struct text *ret_text, struct routing_decision *ret_decision)
 {
-	decide(routing, context, dialled, ret_text, ret_decision);
+	decide(routing, context, dialled, moment, ret_text, ret_decision);
 }

@@ -20,6 +20,11 @@
  * wins (a digit, then a short [..], then N, Z, X, then ".", then "!"); still equal, the earlier one in the file.
  * The order depends on the patterns alone, so it is sorted when compiled, and asking walks until the first match.
  *
+ * A route with times is there only at these times (moment: local day and minute, which the caller knows); at others the next
+ * most specific one decides. So the same pattern may stand several times in a context, the one without times last.
+ * strip and prepend change the number; what comes of it is `changed`, which an extension without a target is called by and a
+ * trunk is given.
+ *
  * The number dialled is the user part of the Request-URI as it came: percent escapes are decoded here (RFC 3261 19.1.4),
  * parameters after ";" (RFC 3966: "+4930;phone-context=..") do not take part.
  * Limits: ROUTING_NUMBER_SIZE, ROUTING_PATTERN_PLACES; as many contexts and routes as the configuration holds, 2 KB each.
@@ -38,7 +43,8 @@ struct routing;
 #define ROUTING_ACTION_LIST(X)                                                                                         \
 	X(ROUTING_EXTENSION, "extension") /* call the extension `target` */                                            \
 	X(ROUTING_ECHO, "echo")           /* answer, and send the caller's audio back */                               \
-	X(ROUTING_REJECT, "reject")       /* answer with `code` */
+	X(ROUTING_REJECT, "reject")       /* answer with `code` */                                                     \
+	X(ROUTING_TRUNK, "trunk")         /* call `changed` through the trunk or group `target` */
 
 enum routing_action {
 #define X(name, text) name,
@@ -47,10 +53,22 @@ enum routing_action {
 		ROUTING_ACTION_COUNT
 };
 
+enum { ROUTING_DAYS = 7, ROUTING_DAY_MINUTES = 24 * 60 };
+
+/* Local time. */
+struct routing_moment {
+	uint8_t day;     /* 0: Monday */
+	uint16_t minute; /* of the day */
+};
+struct tm;
+struct routing_moment routing_moment_of(const struct tm *local);
+
 struct routing_decision {
 	enum routing_action action;
-	uint32_t code;                    /* of a reject: a SIP status */
-	char target[ROUTING_NUMBER_SIZE]; /* of an extension: its number */
+	uint32_t code;                         /* of a reject: a SIP status */
+	char target[ROUTING_NUMBER_SIZE];      /* of an extension: its number; of a trunk: its name */
+	char changed[2 * ROUTING_NUMBER_SIZE]; /* the number after strip and prepend */
+	bool is_emergency;
 	char number[ROUTING_NUMBER_SIZE]; /* what was dialled, decoded; empty when that was not possible */
 	const char *pattern;              /* that decided; "" when none did */
 	const char *where;                /* "file:line" of it; "" when none did */
@@ -70,11 +88,19 @@ void routing_free(struct routing *routing); /* NULL is allowed */
 /* Always decides: where no pattern matches, no such context is, or the number is no number, it is a reject (404; 484 when
  * nothing was dialled at all). An empty context is dialplan.default_context. */
 void routing_decide(const struct routing *routing, struct view context, struct view dialled,
-		    struct routing_decision *ret_decision);
+		    const struct routing_moment *moment, struct routing_decision *ret_decision);
 /* The same decision, and its reasons as lines of text: every pattern tried, most specific first, up to the one that
  * matched. A text that overflows ends in the middle; the decision is right anyway. */
-void routing_explain(const struct routing *routing, struct view context, struct view dialled, struct text *ret_text,
-		     struct routing_decision *ret_decision);
+void routing_explain(const struct routing *routing, struct view context, struct view dialled,
+		     const struct routing_moment *moment, struct text *ret_text, struct routing_decision *ret_decision);
+
+/* ---- one time condition: "Mon-Fri 08:00-18:00", "Sat,Sun", "22:00-06:00" (belongs to the day on which it begins) ---- */
+struct routing_when {
+	uint8_t days;                    /* bits, Monday the lowest */
+	uint16_t from_minute, to_minute; /* to is not in it; from > to: over midnight */
+};
+int routing_when_parse(struct view text, struct routing_when *ret_when) WARN_UNUSED; /* ERR_SYNTAX */
+bool routing_when_is_now(const struct routing_when *when, const struct routing_moment *moment);
 
 /* ---- one pattern, for tests and for checking what a person typed ---- */
 struct routing_pattern {

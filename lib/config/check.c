@@ -23,8 +23,7 @@ static const config_setting_t *blame(struct conf_loader *loader, const char *pat
 	}
 }
 
-/* The member `key` of the index-th group of the list at path, or that group itself. */
-static const config_setting_t *blame_member(struct conf_loader *loader, const char *path, size_t index, const char *key)
+const config_setting_t *conf_blame_member(struct conf_loader *loader, const char *path, size_t index, const char *key)
 {
 	const config_setting_t *list = config_lookup(loader->config, path);
 	const config_setting_t *group = list ? config_setting_get_elem(list, (unsigned)index) : NULL;
@@ -144,29 +143,29 @@ static int check_port(struct conf_loader *loader, size_t index)
 
 	for (size_t i = 0; i < index; i++)
 		if (strcmp(loader->conf->dataplane.ports[i].name, port->name) == 0)
-			return conf_refuse(loader, blame_member(loader, list, index, "name"),
+			return conf_refuse(loader, conf_blame_member(loader, list, index, "name"),
 					   "two ports are called \"%s\"; the other one is at %s", port->name,
 					   loader->conf->dataplane.ports[i].where);
 	if (is_interface && strlen(port->device) > 15)
-		return conf_refuse(loader, blame_member(loader, list, index, "device"),
+		return conf_refuse(loader, conf_blame_member(loader, list, index, "device"),
 				   "device \"%.40s\" is longer than the name of an interface; see ip link",
 				   port->device);
 	if (port->tap[0] && port->driver != CONF_DRIVER_PCI && port->driver != CONF_DRIVER_MEMIF)
-		return conf_refuse(loader, blame_member(loader, list, index, "tap"),
+		return conf_refuse(loader, conf_blame_member(loader, list, index, "tap"),
 				   "only pci and memif have a tap; the kernel keeps using this interface anyway");
 	if (port->advertised.len != 0 && port->advertised.len != port->addresses.len)
-		return conf_refuse(loader, blame_member(loader, list, index, "advertised"),
+		return conf_refuse(loader, conf_blame_member(loader, list, index, "advertised"),
 				   "advertised has %zu members and addresses %zu; write one for each",
 				   port->advertised.len, port->addresses.len);
 	if (port->port_pool.start == 0)
 		port->port_pool = loader->conf->media.port_pool;
-	return check_pool(loader, &port->port_pool, blame_member(loader, list, index, "port_pool"));
+	return check_pool(loader, &port->port_pool, conf_blame_member(loader, list, index, "port_pool"));
 }
 
 static int check_port_addresses(struct conf_loader *loader, size_t index)
 {
 	const struct conf_port *ports = loader->conf->dataplane.ports, *port = &ports[index];
-	const config_setting_t *setting = blame_member(loader, "dataplane.ports", index, "addresses");
+	const config_setting_t *setting = conf_blame_member(loader, "dataplane.ports", index, "addresses");
 	char text[NET_ADDRESS_TEXT];
 
 	for (size_t i = 0; i < port->addresses.len; i++) {
@@ -177,7 +176,7 @@ static int check_port_addresses(struct conf_loader *loader, size_t index)
 			return conf_refuse(loader, setting,
 					   "media cannot be received on %s; write an address of the device", text);
 		if (port->advertised.len && port->advertised.at[i].family != address->family)
-			return conf_refuse(loader, blame_member(loader, "dataplane.ports", index, "advertised"),
+			return conf_refuse(loader, conf_blame_member(loader, "dataplane.ports", index, "advertised"),
 					   "the advertised address of %s is of the other IP version; write one like it",
 					   text);
 		for (size_t p = 0; p <= index; p++)
@@ -221,9 +220,18 @@ static int check_dataplane(struct conf_loader *loader)
 static int check_dialplan(struct conf_loader *loader)
 {
 	static const struct conf_route defaults[] = {
-		{"_1XXX", "from-internal", CONF_ROUTE_EXTENSION, "", 404, "default"},
-		{"_2XXX", "from-internal", CONF_ROUTE_EXTENSION, "", 404, "default"},
-		{"7777", "from-internal", CONF_ROUTE_ECHO, "", 404, "default"},
+#define DEFAULT(pattern_, action_)                                                                                     \
+	{.pattern = pattern_,                                                                                          \
+	 .context = "from-internal",                                                                                   \
+	 .action = action_,                                                                                            \
+	 .target = "",                                                                                                 \
+	 .code = 404,                                                                                                  \
+	 .prepend = "",                                                                                                \
+	 .where = "default"}
+		DEFAULT("_1XXX", CONF_ROUTE_EXTENSION),
+		DEFAULT("_2XXX", CONF_ROUTE_EXTENSION),
+		DEFAULT("7777", CONF_ROUTE_ECHO),
+#undef DEFAULT
 	};
 	struct conf_dialplan *dialplan = &loader->conf->dialplan;
 
@@ -249,19 +257,19 @@ static int check_extension(struct conf_loader *loader, size_t index)
 	const char *list = "extensions";
 
 	if (strcspn(extension->number, " <>\"@:;,") != strlen(extension->number))
-		return conf_refuse(loader, blame_member(loader, list, index, "number"),
+		return conf_refuse(loader, conf_blame_member(loader, list, index, "number"),
 				   "extension \"%s\" is not a number or name; write letters, digits, . - _",
 				   extension->number);
 	if (!extension->password[0] && !extension->ha1_md5[0] && !extension->ha1_sha256[0])
-		return conf_refuse(loader, blame_member(loader, list, index, NULL),
+		return conf_refuse(loader, conf_blame_member(loader, list, index, NULL),
 				   "extension \"%s\" has no password; add password, ha1_md5 or ha1_sha256",
 				   extension->number);
 	if (!is_hash(extension->ha1_md5, 32))
-		return conf_refuse(loader, blame_member(loader, list, index, "ha1_md5"),
+		return conf_refuse(loader, conf_blame_member(loader, list, index, "ha1_md5"),
 				   "ha1_md5 is not 32 hexadecimal digits; write the MD5 of number:realm:password");
 	if (!is_hash(extension->ha1_sha256, 64))
 		return conf_refuse(
-			loader, blame_member(loader, list, index, "ha1_sha256"),
+			loader, conf_blame_member(loader, list, index, "ha1_sha256"),
 			"ha1_sha256 is not 64 hexadecimal digits; write the SHA-256 of number:realm:password");
 	if (!extension->context[0])
 		extension->context = loader->conf->dialplan.default_context;
@@ -299,8 +307,8 @@ static int check_extensions(struct conf_loader *loader)
 	for (size_t i = 1; i < count && !error; i++)
 		if (strcmp(sorted[i]->number, sorted[i - 1]->number) == 0)
 			error = conf_refuse(loader,
-					    blame_member(loader, "extensions",
-							 (size_t)(sorted[i] - loader->conf->extensions), "number"),
+					    conf_blame_member(loader, "extensions",
+							      (size_t)(sorted[i] - loader->conf->extensions), "number"),
 					    "extension \"%s\" is there twice; the other one is at %s",
 					    sorted[i]->number, sorted[i - 1]->where);
 	free(sorted);
@@ -311,7 +319,7 @@ int conf_check(struct conf_loader *loader)
 {
 	static int (*const checks[])(struct conf_loader *) = {
 		check_sip,        check_security,  check_media,    check_events,     check_cdr,
-		check_monitoring, check_dataplane, check_dialplan, check_extensions,
+		check_monitoring, check_dataplane, check_dialplan, check_extensions, conf_check_trunks,
 	};
 	int error = 0;
 

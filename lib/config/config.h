@@ -15,16 +15,12 @@
 
 #include <stdio.h>
 
+#include "lib/config/trunk.h"
 #include "lib/net/net.h"
 
 #define CONF_FILE_SIZE_MAX (8u << 20)
 #define CONF_PORTS_MAX     16
 #define CONF_ADDRESSES_MAX 64 /* of all dataplane ports together, as in the shared segment */
-
-struct conf_strings {
-	const char **at;
-	size_t len;
-};
 
 struct conf_addresses {
 	struct net_address *at;
@@ -49,6 +45,8 @@ struct conf_sip {
 	uint32_t transports; /* bits 1 << enum conf_transport */
 	uint32_t max_connections, connections_per_source;
 	uint32_t max_concurrent_calls;
+	uint32_t calls_per_second; /* 0: no limit */
+	uint32_t overload_lag_ms;  /* 0: no shedding */
 	const char *realm;
 	struct conf_strings domains;      /* names this server answers to beside its addresses; empty: any */
 	struct net_address advertised_ip; /* behind 1:1 NAT; family 0: none */
@@ -162,15 +160,20 @@ struct conf_extension {
 	const char *where;                /* "file:line" */
 };
 
-enum conf_route_action { CONF_ROUTE_EXTENSION, CONF_ROUTE_ECHO, CONF_ROUTE_REJECT };
+enum conf_route_action { CONF_ROUTE_EXTENSION, CONF_ROUTE_ECHO, CONF_ROUTE_REJECT, CONF_ROUTE_TRUNK };
 
 struct conf_route {
 	const char *pattern; /* a number, or "_" and X Z N [..] . ! as telephony people know them */
 	const char *context;
-	unsigned action;    /* enum conf_route_action */
-	const char *target; /* extension to call instead of the number dialled; "": the number itself */
-	uint32_t code;      /* of reject */
-	const char *where;  /* "file:line" */
+	unsigned action; /* enum conf_route_action */
+	const char
+		*target; /* of trunk: the trunk or group; of extension: the one to call instead of the number; or "" */
+	uint32_t code;   /* of reject */
+	uint32_t strip;  /* characters taken off the front of the number, then */
+	const char *prepend;
+	struct conf_strings times; /* when it is there, in local time: "Mon-Fri 08:00-18:00"; empty: always */
+	bool emergency;            /* its calls pass every limit */
+	const char *where;         /* "file:line" */
 };
 
 struct conf_dialplan {
@@ -192,6 +195,10 @@ struct conf {
 	struct conf_dialplan dialplan;
 	struct conf_extension *extensions;
 	size_t extension_count;
+	struct conf_trunk *trunks;
+	size_t trunk_count;
+	struct conf_trunk_group *trunk_groups;
+	size_t trunk_group_count;
 	const char *path; /* of the file */
 };
 

@@ -45,8 +45,11 @@ static void print_group_list(FILE *stream, const struct schema_row *row, const c
 		const struct schema_row *member = &row->group->rows[i];
 
 		fprintf(stream, "%s#   %s", indent, member->key);
-		if (member->kind == SCHEMA_GROUP) {
-			fprintf(stream, " = { start, end }");
+		if (member->group) {
+			fprintf(stream, member->kind == SCHEMA_LIST ? " = ( {" : " = {");
+			for (size_t k = 0; k < member->group->row_count; k++)
+				fprintf(stream, "%s %s", k > 0 ? "," : "", member->group->rows[k].key);
+			fprintf(stream, member->kind == SCHEMA_LIST ? " } )" : " }");
 		} else if (member->fallback && member->fallback[0] &&
 			   !(member->min > 0 && member->fallback[0] == '0')) {
 			fprintf(stream, " = ");

@@ -54,7 +54,9 @@ static const char *const formats[] = {"text", "json", NULL};
 static const char *const idles[] = {"adaptive", "poll", NULL};
 static const char *const drivers[] = {"af_xdp", "af_packet", "memif", "pci", "pcap", NULL};
 static const char *const serves[] = {"network", "local", NULL};
-static const char *const route_actions[] = {"extension", "echo", "reject", NULL};
+static const char *const route_actions[] = {"extension", "echo", "reject", "trunk", NULL};
+static const char *const caller_ids[] = {"pass", "fixed", "anonymous", NULL};
+static const char *const rewrite_directions[] = {"out", "in", NULL};
 
 static const struct schema_row sip_rows[] = {
 	ROW("listen_ip", struct conf_sip, listen_ip, 0, 0, "0.0.0.0", "",
@@ -67,6 +69,10 @@ static const struct schema_row sip_rows[] = {
 	    "Of these, from one address (one IPv6 /64)."),
 	ROW("max_concurrent_calls", struct conf_sip, max_concurrent_calls, 1, 1000000, "1000", "calls",
 	    "Further calls are refused with 503 and Retry-After."),
+	ROW("calls_per_second", struct conf_sip, calls_per_second, 0, 100000, "0", "calls/s",
+	    "New calls beyond this rate are refused with 503 and Retry-After; 0: no limit."),
+	ROW("overload_lag", struct conf_sip, overload_lag_ms, 0, 10000, "200", "ms",
+	    "New calls and registrations are refused while signalling lags this far behind; 0: never."),
 	ROW("realm", struct conf_sip, realm, 1, 128, "voxlane", "", "Realm of digest authentication."),
 	ROW("domains", struct conf_sip, domains, 0, 64, "", "",
 	    "Domains that are ours beside our addresses; empty: any domain is."),
@@ -239,9 +245,17 @@ static const struct schema_row route_rows[] = {
 	    "\"!\" any more."),
 	ROW("context", struct conf_route, context, 1, 64, "from-internal", "", "Callers to whom it applies."),
 	CHOICE("action", struct conf_route, action, route_actions, "extension",
-	       "extension: call the registered phones; echo: answer and echo; reject: refuse."),
-	ROW("target", struct conf_route, target, 0, 64, "", "", "Extension to call instead of the number dialled."),
+	       "extension: call the registered phones; echo: answer and echo; reject: refuse; trunk: call through a "
+	       "carrier."),
+	ROW("target", struct conf_route, target, 0, 64, "", "",
+	    "trunk: the trunk or group, always; extension: the one to call instead of the number dialled."),
 	ROW("code", struct conf_route, code, 400, 699, "404", "", "SIP response of reject."),
+	ROW("strip", struct conf_route, strip, 0, 63, "0", "", "Characters to take off the front of the number."),
+	ROW("prepend", struct conf_route, prepend, 0, 63, "", "", "What is put in front of it then."),
+	ROW("times", struct conf_route, times, 0, 32, "", "",
+	    "When the route is there, in local time: \"Mon-Fri 08:00-18:00\", \"Sat\", \"22:00-06:00\"; empty: "
+	    "always."),
+	ROW("emergency", struct conf_route, emergency, 0, 0, "false", "", "Its calls pass all limits and overload."),
 };
 static const struct schema_group route_group = GROUP_OF_WITH_WHERE(route_rows, struct conf_route);
 
@@ -255,6 +269,64 @@ static const struct schema_row dialplan_rows[] = {
 	     "{ pattern = \"7777\"; action = \"echo\"; }\n"),
 };
 static const struct schema_group dialplan_group = GROUP_OF(dialplan_rows, struct conf_dialplan);
+
+static const struct schema_row rewrite_rows[] = {
+	CHOICE("direction", struct conf_rewrite, direction, rewrite_directions, "out",
+	       "out: numbers to the carrier; in: numbers from it."),
+	ROW("match", struct conf_rewrite, match, 1, 64, NULL, "", "A pattern as in routes; the first that fits."),
+	ROW("strip", struct conf_rewrite, strip, 0, 63, "0", "", "Characters to take off the front."),
+	ROW("prepend", struct conf_rewrite, prepend, 0, 63, "", "", "What is put in front then."),
+};
+static const struct schema_group rewrite_group = GROUP_OF(rewrite_rows, struct conf_rewrite);
+
+static const struct schema_row trunk_rows[] = {
+	ROW("name", struct conf_trunk, name, 1, 64, NULL, "", "A name of your choice, unique among trunks and groups."),
+	ROW("host", struct conf_trunk, host, 1, 255, NULL, "",
+	    "The carrier's address with its port, \"192.0.2.5:5060\", \"[2001:db8::5]:5060\"."),
+	CHOICE("transport", struct conf_trunk, transport, transport_names, "udp", "How to reach it."),
+	ROW("username", struct conf_trunk, username, 0, 128, "", "", "For the carrier's challenges."),
+	ROW("password", struct conf_trunk, password, 0, 128, "", "", "For the carrier's challenges."),
+	ROW("register", struct conf_trunk, registers, 0, 0, "false", "",
+	    "Register there as username; calls from host's address are the trunk's then."),
+	ROW("expires", struct conf_trunk, expires_s, 60, 86400, "600", "s", "Registration time to ask for."),
+	ROW("realm", struct conf_trunk, realm, 0, 128, "", "",
+	    "Only challenges of this realm are answered; \"\": of any."),
+	ROW("peers", struct conf_trunk, peers, 0, 256, "", "",
+	    "Addresses and prefixes, \"198.51.100.0/24\", whose calls are this trunk's without a password."),
+	ROW("options_interval", struct conf_trunk, options_interval_s, 0, 3600, "30", "s",
+	    "OPTIONS that often; a trunk that does not answer gets no calls; 0: none."),
+	ROW("max_calls", struct conf_trunk, max_calls, 0, 1000000, "0", "calls",
+	    "Calls at the same time, both directions; 0: no limit."),
+	ROW("calls_per_second", struct conf_trunk, calls_per_second, 0, 100000, "0", "calls/s",
+	    "New calls to it; 0: no limit."),
+	ROW("answer_timeout", struct conf_trunk, answer_timeout_ms, 500, 32000, "4000", "ms",
+	    "Without any response in this time the next member of the group is tried."),
+	ROW("codecs", struct conf_trunk, codecs, 0, 32, "", "",
+	    "Codecs offered to it, by name, \"PCMA\"; empty: those of the caller."),
+	ROW("context", struct conf_trunk, context, 1, 64, "from-trunk", "", "Whose routes calls from it follow."),
+	CHOICE("caller_id", struct conf_trunk, caller_id, caller_ids, "pass",
+	       "The number shown: the caller's, caller_number, or none."),
+	ROW("caller_number", struct conf_trunk, caller_number, 0, 64, "", "", "With caller_id = \"fixed\"."),
+	LIST("rewrite", struct conf_trunk, rewrites, rewrite_count, 256, &rewrite_group,
+	     "Changes of the dialled number.", ""),
+};
+static const struct schema_group trunk_group = GROUP_OF_WITH_WHERE(trunk_rows, struct conf_trunk);
+
+static const struct schema_row member_rows[] = {
+	ROW("trunk", struct conf_member, trunk, 1, 64, NULL, "", "A trunk's name."),
+	ROW("priority", struct conf_member, priority, 0, 65535, "1", "", "The lowest is tried first."),
+	ROW("weight", struct conf_member, weight, 0, 65535, "1", "",
+	    "Share of the calls among members of the same priority."),
+};
+static const struct schema_group member_group = GROUP_OF(member_rows, struct conf_member);
+
+static const struct schema_row trunk_group_rows[] = {
+	ROW("name", struct conf_trunk_group, name, 1, 64, NULL, "", "A name of your choice."),
+	LIST("members", struct conf_trunk_group, members, member_count, 32, &member_group, "Trunks, at least one.", ""),
+	ROW("failover_on", struct conf_trunk_group, failover_on, 0, 64, "", "",
+	    "Responses after which the next member is tried, \"503\", \"500-599\"; empty: 408 and 500-599."),
+};
+static const struct schema_group trunk_group_group = GROUP_OF_WITH_WHERE(trunk_group_rows, struct conf_trunk_group);
 
 static const struct schema_row extension_rows[] = {
 	ROW("number", struct conf_extension, number, 1, 64, NULL, "", "Number and user name, unique."),
@@ -278,6 +350,14 @@ static const struct schema_row root_rows[] = {
 	GROUP("dialplan", struct conf, dialplan, &dialplan_group, "Which number leads where."),
 	LIST("extensions", struct conf, extensions, extension_count, 1000000, &extension_group, "Accounts of phones.",
 	     "{ number = \"1000\"; password = \"a long secret\"; name = \"Alice\"; }\n"),
+	LIST("trunks", struct conf, trunks, trunk_count, 10000, &trunk_group, "Carriers.",
+	     "{ name = \"carrier\"; host = \"192.0.2.5\"; username = \"49301234\"; password = \"a long secret\"; "
+	     "register = true;\n"
+	     "  rewrite = ( { direction = \"in\"; match = \"_49.\"; prepend = \"+\"; } ); }\n"),
+	LIST("trunk_groups", struct conf, trunk_groups, trunk_group_count, 10000, &trunk_group_group,
+	     "Trunks that stand in for each other; routes name the group.",
+	     "{ name = \"outside\"; members = ( { trunk = \"carrier\"; priority = 1; } ); failover_on = [ \"408\", "
+	     "\"500-599\" ]; }\n"),
 	GROUP("cdr", struct conf, cdr, &cdr_group, "Call detail records."),
 	GROUP("events", struct conf, events, &events_group, "Events to other systems."),
 	GROUP("logging", struct conf, logging, &logging_group, "The log of both daemons."),

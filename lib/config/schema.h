@@ -93,6 +93,10 @@ int conf_read_choice(struct conf_loader *loader, const struct schema_row *row, c
 int conf_scan(struct conf_loader *loader, const char *text) WARN_UNUSED;
 /* Fills loader->conf from the file by the rows. */
 int conf_read(struct conf_loader *loader) WARN_UNUSED;
+/* The checks of trunks, groups and the routes to them (check_trunk.c). */
+int conf_check_trunks(struct conf_loader *loader) WARN_UNUSED;
+/* The setting to blame: the member `key` of the index-th group of the list at path, or that group itself. */
+const config_setting_t *conf_blame_member(struct conf_loader *loader, const char *path, size_t index, const char *key);
 /* Fills in what depends on other keys and refuses what contradicts itself. */
 int conf_check(struct conf_loader *loader) WARN_UNUSED;
 

@@ -2,7 +2,8 @@
  * calls, media, records. The media engine is a fake_dataplane, at 192.0.2.1.
  *
  * The block of the line "system signalling" is the configuration; without one there are extensions 1000 (password test1000),
- * 2000 (test2000) and 3000 (test3000), who can call each other, and the echo 7777.
+ * 2000 (test2000) and 3000 (test3000), who can call each other, and the echo 7777. A line "extensions" stands for these, a
+ * line "accounts" for the extensions without the dial plan.
  * do streams         an event for each stream: "PORT to ADDRESS from PORT|none FLAGS"; FLAGS of receive, send; then "streams N"
  * do silent PORT     that stream heard nothing for its time-out
  * do latch PORT ENDPOINT   that stream learned its peer's address
@@ -11,6 +12,8 @@
  * do calls           an event for each call: "CALLER to CALLEE STATE"; then "calls N"
  * do record          the newest call detail record as an event: its JSON line
  * do subscriptions   an event "subscriptions N"
+ * do trunks          an event for each trunk: "NAME REGISTRATION, HEALTH, usable|not usable, N calls: LAST ERROR"
+ * do lag MS          the signalling loop is that far behind from now on
  * do drain           as SIGTERM does
  */
 #include "controlplane/app/signalling.h"
@@ -20,6 +23,7 @@
 #include "controlplane/registrar/registrar.h"
 #include "controlplane/subscription/subscription.h"
 #include "controlplane/transaction/transaction.h"
+#include "controlplane/trunk/trunk.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
 #include "tests/scenario/fake_dataplane.h"
@@ -40,11 +44,11 @@ struct system {
 	struct transport *transport;
 };
 
-static const char extensions[] = "extensions = ({ number = \"1000\"; password = \"test1000\"; },"
-				 "{ number = \"2000\"; password = \"test2000\"; },"
-				 "{ number = \"3000\"; password = \"test3000\"; });\n"
-				 "dialplan: { routes = ({ pattern = \"_[1-3]XXX\"; action = \"extension\"; },"
-				 "{ pattern = \"7777\"; action = \"echo\"; }); };\n";
+static const char accounts[] = "extensions = ({ number = \"1000\"; password = \"test1000\"; },"
+			       "{ number = \"2000\"; password = \"test2000\"; },"
+			       "{ number = \"3000\"; password = \"test3000\"; });\n";
+static const char plan[] = "dialplan: { routes = ({ pattern = \"_[1-3]XXX\"; action = \"extension\"; },"
+			   "{ pattern = \"7777\"; action = \"echo\"; }); };\n";
 
 static void load_conf(struct system *system)
 {
@@ -56,10 +60,12 @@ static void load_conf(struct system *system)
 	text_init(&out, text, sizeof(text));
 	text_printf(&out, "media: { segment = \"%s\"; };\n", system->engine.path);
 	if (block.size == 0)
-		text_add_string(&out, extensions);
+		text_printf(&out, "%s%s", accounts, plan);
 	while (next_line(&block, &line)) {
 		if (view_is(line, "extensions"))
-			text_add_string(&out, extensions);
+			text_printf(&out, "%s%s", accounts, plan);
+		else if (view_is(line, "accounts"))
+			text_add_string(&out, accounts);
 		else
 			text_add(&out, line);
 		text_add_char(&out, '\n');
@@ -166,6 +172,22 @@ static void show_call(const struct call_about *about, void *arg)
 	scenario_event("%s to %s %s", about->caller, about->callee, about->state);
 }
 
+static void show_trunk(const struct trunk_about *about, void *arg)
+{
+	scenario_event("%s %s, %s, %susable, %u calls: %s", about->name, about->registration, about->health,
+		       about->is_usable ? "" : "not ", about->calls,
+		       about->last_error[0] ? about->last_error : "no error");
+}
+
+static void set_lag(struct view text)
+{
+	uint32_t lag_ms;
+
+	if (view_to_u32(text, 60000, &lag_ms) != 0)
+		scenario_fail("not a number of milliseconds");
+	loop_sim_set_lag(host.loop, lag_ms);
+}
+
 static void show_record(void *arg, struct view line)
 {
 	scenario_event("%.*s", VIEW_ARG(line));
@@ -245,6 +267,10 @@ static bool command(void *arg, struct view line)
 			scenario_event("no record");
 	} else if (take_word(&line, "subscriptions")) {
 		scenario_event("subscriptions %u", subscription_count(system->signalling->subscriptions));
+	} else if (take_word(&line, "trunks")) {
+		trunk_walk(system->signalling->trunks, show_trunk, NULL);
+	} else if (take_word(&line, "lag")) {
+		set_lag(line);
 	} else if (take_word(&line, "drain")) {
 		signalling_drain(system->signalling);
 	} else {

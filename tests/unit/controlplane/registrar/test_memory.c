@@ -40,8 +40,8 @@ static const struct conf_extension extensions[] = {{.number = "1000",
 						    .name = "Alice",
 						    .max_contacts = 3}};
 static struct conf_route routes[] = {
-	{.pattern = "_1XXX", .context = "a", .target = "", .where = "v.conf:1"},
-	{.pattern = "7777", .context = "b", .target = "", .where = "v.conf:2"},
+	{.pattern = "_1XXX", .context = "a", .target = "", .prepend = "", .where = "v.conf:1"},
+	{.pattern = "7777", .context = "b", .target = "", .prepend = "", .where = "v.conf:2"},
 };
 
 static int make_auth(void)

@@ -197,9 +197,11 @@ static void test_number_decode(void **state)
 	}
 }
 
+static const struct routing_moment noon = {0, 12 * 60};
+
 #define ROUTE(p, c, a, t, n, w)                                                                                        \
 	{                                                                                                              \
-		.pattern = p, .context = c, .action = a, .target = t, .code = n, .where = w                            \
+		.pattern = p, .context = c, .action = a, .target = t, .code = n, .prepend = "", .where = w             \
 	}
 
 static struct conf_route plan_rows[] = {
@@ -258,7 +260,7 @@ static void test_decide_by_the_most_specific_route(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct routing_decision decision;
 
-		routing_decide(routing, view_of(rows[i].context), view_of(rows[i].dialled), &decision);
+		routing_decide(routing, view_of(rows[i].context), view_of(rows[i].dialled), &noon, &decision);
 		assert_int_equal(decision.action, rows[i].action);
 		assert_int_equal(decision.code, rows[i].code);
 		assert_string_equal(decision.target, rows[i].target);
@@ -275,7 +277,7 @@ static void test_explain_lists_what_was_tried(void **state)
 	struct text text;
 
 	text_init(&text, buffer, sizeof(buffer));
-	routing_explain(routing, VIEW(""), VIEW("4600"), &text, &decision);
+	routing_explain(routing, VIEW(""), VIEW("4600"), &noon, &text, &decision);
 	assert_string_equal(buffer, "number \"4600\" in context \"from-internal\"\n"
 				    "  exact numbers: none of 2\n"
 				    "  no     _1XXX  (v.conf:2)\n"
@@ -285,7 +287,7 @@ static void test_explain_lists_what_was_tried(void **state)
 				    "  match  _.  (v.conf:1)\n"
 				    "reject 403, by _. (v.conf:1)\n");
 	text_init(&text, small, sizeof(small));
-	routing_explain(routing, VIEW(""), VIEW("4600"), &text, &decision);
+	routing_explain(routing, VIEW(""), VIEW("4600"), &noon, &text, &decision);
 	assert_true(text.overflow);
 	assert_int_equal(decision.code, 403);
 	routing_free(routing);
@@ -312,11 +314,11 @@ static void test_decision_does_not_depend_on_the_order_of_the_file(void **state)
 			rows[k] = swap;
 		}
 		assert_int_equal(routing_new(&conf, &routing, &problem), 0);
-		routing_decide(routing, VIEW(""), VIEW("1999"), &decision);
+		routing_decide(routing, VIEW(""), VIEW("1999"), &noon, &decision);
 		assert_string_equal(decision.where, "v.conf:5");
-		routing_decide(routing, VIEW(""), VIEW("1998"), &decision);
+		routing_decide(routing, VIEW(""), VIEW("1998"), &noon, &decision);
 		assert_string_equal(decision.where, "v.conf:2");
-		routing_decide(routing, VIEW(""), VIEW("31998"), &decision);
+		routing_decide(routing, VIEW(""), VIEW("31998"), &noon, &decision);
 		assert_string_equal(decision.where, "v.conf:1");
 		routing_free(routing);
 	}
@@ -355,6 +357,106 @@ static void test_bad_plan_is_refused_with_its_line(void **state)
 	}
 }
 
+static void test_when_times_hold(void **state)
+{
+	static const struct {
+		const char *when;
+		uint8_t day;
+		unsigned hour, minute;
+		bool is_now;
+	} rows[] = {
+		{"Mon-Fri 08:00-18:00", 0, 8, 0, true},
+		{"Mon-Fri 08:00-18:00", 0, 7, 59, false},
+		{"Mon-Fri 08:00-18:00", 4, 17, 59, true},
+		{"Mon-Fri 08:00-18:00", 4, 18, 0, false},
+		{"Mon-Fri 08:00-18:00", 5, 12, 0, false},
+		{"sat", 5, 0, 0, true},
+		{"Sat", 6, 0, 0, false},
+		{"Sat-Mon", 6, 23, 59, true},
+		{"Sat-Mon", 0, 0, 0, true},
+		{"Sat-Mon", 1, 0, 0, false},
+		{"Mon,Wed,Fri-Sat", 2, 9, 0, true},
+		{"Mon,Wed,Fri-Sat", 3, 9, 0, false},
+		{"09:00-10:00", 6, 9, 30, true},
+		{"22:00-06:00", 2, 23, 0, true},
+		{"22:00-06:00", 2, 5, 59, true},
+		{"22:00-06:00", 2, 6, 0, false},
+		{"Fri 22:00-06:00", 5, 3, 0, true},
+		{"Fri 22:00-06:00", 4, 3, 0, false},
+		{"Mon 22:00-06:00", 0, 3, 0, false},
+		{"Sun 22:00-06:00", 0, 3, 0, true},
+		{"Sun 00:00-24:00", 6, 23, 59, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct routing_moment moment = {rows[i].day, (uint16_t)(rows[i].hour * 60 + rows[i].minute)};
+		struct routing_when when;
+
+		assert_int_equal(routing_when_parse(view_of(rows[i].when), &when), 0);
+		if (routing_when_is_now(&when, &moment) != rows[i].is_now)
+			fail_msg("%s on day %u at %02u:%02u", rows[i].when, rows[i].day, rows[i].hour, rows[i].minute);
+	}
+}
+
+static void test_when_that_is_no_time_is_refused(void **state)
+{
+	static const char *const rows[] = {"",
+					   "Mo",
+					   "Mon-",
+					   "08:00",
+					   "8:00-9:00",
+					   "Mon 5",
+					   "08:00-08:00",
+					   "25:00-26:00",
+					   "08:60-09:00",
+					   "24:00-06:00",
+					   "Mon,",
+					   "08:00-18:00 Mon"};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct routing_when when;
+
+		if (routing_when_parse(view_of(rows[i]), &when) != ERR_SYNTAX)
+			fail_msg("\"%s\" was taken", rows[i]);
+	}
+}
+
+static const char *office[] = {"Mon-Fri 08:00-18:00"};
+
+static void test_routes_come_and_go_with_the_time(void **state)
+{
+	static struct conf_route routes[] = {
+		ROUTE("_0.", "from-internal", CONF_ROUTE_REJECT, "", 403, "v.conf:1"),
+		ROUTE("_00.", "from-internal", CONF_ROUTE_TRUNK, "carrier", 0, "v.conf:2"),
+		ROUTE("100", "from-internal", CONF_ROUTE_EXTENSION, "2000", 0, "v.conf:3"),
+		ROUTE("100", "from-internal", CONF_ROUTE_ECHO, "", 0, "v.conf:4"),
+	};
+	static const struct routing_moment sunday = {6, 12 * 60};
+	struct conf conf = plan_conf(routes, ARRAY_LEN(routes));
+	struct routing_problem problem;
+	struct routing_decision decision;
+	struct routing *routing;
+
+	assert_int_equal(routing_new(&conf, &routing, &problem), ERR_INVALID); /* 100 twice, without times */
+	routes[1].times = routes[2].times = (struct conf_strings){office, 1};
+	routes[1].strip = 2;
+	routes[1].prepend = "+";
+	routes[1].emergency = true;
+	assert_int_equal(routing_new(&conf, &routing, &problem), 0);
+	routing_decide(routing, VIEW(""), VIEW("0049301"), &noon, &decision);
+	assert_int_equal(decision.action, ROUTING_TRUNK);
+	assert_string_equal(decision.target, "carrier");
+	assert_string_equal(decision.changed, "+49301");
+	assert_true(decision.is_emergency);
+	routing_decide(routing, VIEW(""), VIEW("0049301"), &sunday, &decision);
+	assert_string_equal(decision.where, "v.conf:1");
+	routing_decide(routing, VIEW(""), VIEW("100"), &noon, &decision);
+	assert_string_equal(decision.where, "v.conf:3");
+	routing_decide(routing, VIEW(""), VIEW("100"), &sunday, &decision);
+	assert_string_equal(decision.where, "v.conf:4");
+	routing_free(routing);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +468,9 @@ int main(void)
 		cmocka_unit_test(test_decide_by_the_most_specific_route),
 		cmocka_unit_test(test_explain_lists_what_was_tried),
 		cmocka_unit_test(test_decision_does_not_depend_on_the_order_of_the_file),
+		cmocka_unit_test(test_when_times_hold),
+		cmocka_unit_test(test_when_that_is_no_time_is_refused),
+		cmocka_unit_test(test_routes_come_and_go_with_the_time),
 		cmocka_unit_test(test_bad_plan_is_refused_with_its_line),
 	};
 

@@ -1,5 +1,45 @@
 /* Rows of test_config.c: a name, a wrong file, the exact line that its author gets to read. */
 {"unknown group", "sipp: { };", "test.conf:1: unknown key sipp; did you mean sip?"},
+	{"trunk without a host", "trunks = (\n { name = \"a\"; } );",
+	 "test.conf:2: trunks[0] has no host; add it (The carrier's address with its port, \"192.0.2.5:5060\", "
+	 "\"[2001:db8::5]:5060\".)"},
+	{"trunk with a name for its host", "trunks = (\n { name = \"a\";\n host = \"sip.carrier.example\"; } );",
+	 "test.conf:3: host \"sip.carrier.example\" of trunk \"a\" is no address, and names are not looked up; write "
+	 "one "
+	 "such as \"192.0.2.5:5060\""},
+	{"trunk twice",
+	 "trunks = ( { name = \"a\"; host = \"192.0.2.5\"; },\n { name = \"a\"; host = \"192.0.2.6\"; } );",
+	 "test.conf:2: trunk \"a\" is there twice; the other one is at test.conf:1"},
+	{"trunk that registers as nobody", "trunks = ( { name = \"a\"; host = \"192.0.2.5\";\n register = true; } );",
+	 "test.conf:2: trunk \"a\" shall register without a username; add username and password"},
+	{"trunk with a bad peer",
+	 "trunks = ( { name = \"a\"; host = \"192.0.2.5\";\n peers = [ \"192.0.2.0/33\" ]; } );",
+	 "test.conf:2: peers of trunk \"a\" has \"192.0.2.0/33\"; write an address or a prefix such as "
+	 "\"198.51.100.0/24\""},
+	{"trunk with no number to show",
+	 "trunks = ( { name = \"a\"; host = \"192.0.2.5\";\n caller_id = \"fixed\"; } );",
+	 "test.conf:2: trunk \"a\" has a fixed caller_id and no caller_number; add it"},
+	{"trunk's user with a quote", "trunks = ( { name = \"a\"; host = \"192.0.2.5\";\n username = \"a\\\"b\"; } );",
+	 "test.conf:2: username or realm of trunk \"a\" has a character that cannot stand in SIP; write letters, "
+	 "digits, "
+	 ". - _ +"},
+	{"group of nobody", "trunk_groups = (\n { name = \"g\"; } );",
+	 "test.conf:2: group \"g\" has no members; write members = ( { trunk = \"...\"; } )"},
+	{"group of a stranger", "trunk_groups = (\n { name = \"g\";\n members = ( { trunk = \"x\"; } ); } );",
+	 "test.conf:3: group \"g\" names the trunk \"x\", which is not there; see trunks"},
+	{"group called like a trunk",
+	 "trunks = ( { name = \"a\"; host = \"192.0.2.5\"; } );\ntrunk_groups = ( { name = \"a\";\n members = ( { "
+	 "trunk = "
+	 "\"a\"; } ); } );",
+	 "test.conf:2: \"a\" is the name of another trunk or group already, at test.conf:1"},
+	{"group with a bad response",
+	 "trunks = ( { name = \"a\"; host = \"192.0.2.5\"; } );\ntrunk_groups = ( { name = \"g\"; members = ( { trunk "
+	 "= "
+	 "\"a\"; } );\n failover_on = [ \"200\" ]; } );",
+	 "test.conf:3: failover_on has \"200\"; write a response or a range from 300 to 699 such as \"503\" or "
+	 "\"500-599\""},
+	{"route to no trunk", "dialplan: { routes = ( { pattern = \"1\"; action = \"trunk\";\n target = \"x\"; } ); };",
+	 "test.conf:2: route \"1\" leads to the trunk \"x\", which is neither in trunks nor in trunk_groups"},
 	{"unknown key", "sip: {\n  listen_prot = 5060;\n};",
 	 "test.conf:2: unknown key sip.listen_prot; did you mean listen_port?"},
 	{"unknown key, nothing alike", "cdr: {\n  colour = 1;\n};",

@@ -1,0 +1,72 @@
+/* The part of the configuration that is about carriers: trunks and groups of them. Part of lib/config/config.h, where
+ * threads and ownership are told.
+ */
+#ifndef LIB_CONFIG_TRUNK_H
+#define LIB_CONFIG_TRUNK_H
+
+#include "lib/net/net.h"
+
+struct conf_strings {
+	const char **at;
+	size_t len;
+};
+
+enum conf_caller_id { CONF_CALLER_ID_PASS, CONF_CALLER_ID_FIXED, CONF_CALLER_ID_ANONYMOUS };
+enum conf_rewrite_direction { CONF_REWRITE_OUT, CONF_REWRITE_IN };
+
+/* A dialled number on its way to the carrier (out) or from it (in); the first row of its direction that matches. */
+struct conf_rewrite {
+	unsigned direction; /* enum conf_rewrite_direction */
+	const char *match;  /* a pattern as in routes */
+	uint32_t strip;     /* characters taken off its front */
+	const char *prepend;
+};
+
+struct conf_trunk {
+	const char *name;                /* unique among trunks and groups */
+	const char *host;                /* as written: the Request-URI and From of what goes there */
+	unsigned transport;              /* enum conf_transport */
+	const char *username, *password; /* for its challenges; "" none */
+	bool registers;
+	uint32_t expires_s;
+	const char *realm; /* whose challenges are answered; "": any */
+	struct conf_strings peers;
+	uint32_t options_interval_s; /* 0: health is not asked for */
+	uint32_t max_calls;          /* both directions; 0: no limit */
+	uint32_t calls_per_second;   /* to the carrier; 0: no limit */
+	uint32_t answer_timeout_ms;  /* without any response: the next member's turn */
+	struct conf_strings codecs;  /* names; empty: all */
+	const char *context;         /* whose routes its calls follow */
+	unsigned caller_id;          /* enum conf_caller_id */
+	const char *caller_number;   /* of fixed */
+	struct conf_rewrite *rewrites;
+	size_t rewrite_count;
+	const char *where; /* "file:line" */
+	/* what the checks make of it */
+	struct net_endpoint remote;  /* of host */
+	struct net_prefix *prefixes; /* of peers; with registers its own address too */
+	size_t prefix_count;
+};
+
+struct conf_member {
+	const char *trunk;
+	uint32_t priority; /* the lowest first */
+	uint32_t weight;   /* among members of the same priority; 0: only when no other is left */
+};
+
+struct conf_code_range {
+	uint16_t first, last;
+};
+
+struct conf_trunk_group {
+	const char *name;
+	struct conf_member *members; /* 1.. */
+	size_t member_count;
+	struct conf_strings failover_on; /* "408", "500-599" */
+	const char *where;
+	/* what the checks make of it */
+	struct conf_code_range *codes; /* of failover_on, or the usual ones */
+	size_t code_count;
+};
+
+#endif
