@@ -256,7 +256,7 @@ void signalling_count(struct signalling *signalling)
 
 	metrics_set(metrics, METRIC_REGISTRATIONS, registrar_stats(signalling->registrar)->bindings);
 	metrics_set(metrics, METRIC_ACTIVE_SESSIONS, call_table_sessions(signalling->calls));
-	metrics_set(metrics, METRIC_SIGNALLING_LAG, loop_lag_ms(signalling->loop));
+	metrics_set(metrics, METRIC_SIGNALLING_LAG_MS, loop_lag_ms(signalling->loop));
 	metrics_set(metrics, METRIC_TRUNKS_USABLE, trunk_count_usable(signalling->trunks, &trunks));
 	metrics_set(metrics, METRIC_TRUNKS, trunks);
 	metrics_set(metrics, METRIC_TRANSACTIONS, transactions->transactions);

@@ -75,6 +75,11 @@ static void print_value(struct text *text, const char *name, const char *label, 
 		text_printf(text, "%s %" PRIu64 "\n", name, value);
 }
 
+static void print_seconds(struct text *text, const char *name, uint64_t ms)
+{
+	text_printf(text, "%s %" PRIu64 ".%03u\n", name, ms / 1000, (unsigned)(ms % 1000));
+}
+
 static void print_rows(const struct metrics *metrics, struct text *text)
 {
 	const char *before = "";
@@ -85,7 +90,11 @@ static void print_rows(const struct metrics *metrics, struct text *text)
 		if (strcmp(row->name, before) != 0)
 			print_head(text, row->name, row->type, row->help);
 		before = row->name;
-		print_value(text, row->name, row->label, metrics_get(metrics, (enum metric)i));
+		/* The one row that is kept in milliseconds; Prometheus counts time in seconds. */
+		if (i == METRIC_SIGNALLING_LAG_MS)
+			print_seconds(text, row->name, metrics_get(metrics, (enum metric)i));
+		else
+			print_value(text, row->name, row->label, metrics_get(metrics, (enum metric)i));
 	}
 }
 

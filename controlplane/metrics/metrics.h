@@ -63,7 +63,7 @@
 	X(METRIC_SILENCED_BANNED, "voxlane_sip_silenced_total", COUNTER, "reason=\"banned\"", "")                      \
 	X(METRIC_SILENCED_SCANNER, "voxlane_sip_silenced_total", COUNTER, "reason=\"scanner\"", "")                    \
 	X(METRIC_SILENCED_RATE, "voxlane_sip_silenced_total", COUNTER, "reason=\"rate\"", "")                          \
-	X(METRIC_SIGNALLING_LAG, "voxlane_signalling_lag_ms", GAUGE, "",                                               \
+	X(METRIC_SIGNALLING_LAG_MS, "voxlane_signalling_lag_seconds", GAUGE, "",                                       \
 	  "Time since signalling last had nothing to do; new calls are refused beyond sip.overload_lag.")              \
 	X(METRIC_TRUNKS, "voxlane_trunks", GAUGE, "", "Trunks configured.")                                            \
 	X(METRIC_TRUNKS_USABLE, "voxlane_trunks_usable", GAUGE, "", "Trunks that are registered and answer.")          \
