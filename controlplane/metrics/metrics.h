@@ -50,10 +50,8 @@
 	X(METRIC_REGISTRATIONS, "voxlane_registrations", GAUGE, "", "Contacts registered now.")                        \
 	X(METRIC_TRANSACTIONS, "voxlane_sip_transactions", GAUGE, "", "SIP transactions that exist now.")              \
 	X(METRIC_SIP_REQUESTS_IN, "voxlane_sip_messages_total", COUNTER, "kind=\"request\",direction=\"in\"",          \
-	  "SIP messages, retransmissions included.")                                                                   \
-	X(METRIC_SIP_REQUESTS_OUT, "voxlane_sip_messages_total", COUNTER, "kind=\"request\",direction=\"out\"", "")    \
+	  "SIP messages received, retransmissions included.")                                                          \
 	X(METRIC_SIP_RESPONSES_IN, "voxlane_sip_messages_total", COUNTER, "kind=\"response\",direction=\"in\"", "")    \
-	X(METRIC_SIP_RESPONSES_OUT, "voxlane_sip_messages_total", COUNTER, "kind=\"response\",direction=\"out\"", "")  \
 	X(METRIC_SIP_RETRANSMISSIONS, "voxlane_sip_retransmissions_total", COUNTER, "",                                \
 	  "SIP messages that we sent again because no answer came.")                                                   \
 	X(METRIC_SIP_STATELESS, "voxlane_sip_stateless_answers_total", COUNTER, "",                                    \

@@ -414,7 +414,7 @@ static void test_srtp_rekey_keeps_the_roll_over_counter(void **state)
 	size = box.job.size;
 	assert_int_equal(run(&box), SECURE_OK);
 	assert_int_equal(next.receiver->sources[0].rtp.highest, 0x30029);
-	/* The oracle agrees when it is told the counter. */
+	/* A receiver that was not told the counter must not accept it: it is part of what is authenticated. */
 	box_protect(&box, next.sender, next.receiver, 1, 42);
 	assert_int_equal(srtp_peer_unprotect(&peer, box.bytes, &size, false), srtp_err_status_auth_fail);
 	srtp_peer_free(&peer);
