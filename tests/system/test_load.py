@@ -1,5 +1,4 @@
 """A hundred calls at once between SIPp and SIPp, media both ways: nothing lost, nothing repeated, everything counted."""
-import os
 import time
 
 from lib import checks
@@ -8,6 +7,7 @@ from lib.sipp import Sipp
 from lib.voxlane import CORE4, Voxlane
 
 CALLS, RATE, HOLD_MS = 100, 25, 20000
+KERNEL_LOSS = 0.02
 
 
 def memory_mb(process):
@@ -23,11 +23,9 @@ def arrived(got, sent, allowed, what):
 
 def test_load_hundred_calls(world):
     voxlane = Voxlane(world)
-    # Nothing may be lost on an idle machine. On a busy one the engine's core is taken away for longer than its queues hold.
-    load, cpus = os.getloadavg()[0], os.cpu_count()
-    allowed = 0 if load < cpus else int(CALLS * HOLD_MS / 20 * 0.005)
-    if allowed:
-        print(f"load: the machine is busy ({load:.1f} on {cpus} CPUs), so up to {allowed} packets of each direction may be lost")
+    # The engine itself may lose nothing. The veth pair keeps 256 packets, 25 ms of this load: when another process or the machine's
+    # host takes the core away for longer, the kernel drops packets that the engine never saw. Those are counted, and few.
+    allowed = int(CALLS * HOLD_MS / 20 * KERNEL_LOSS)
     caller, callee = voxlane.lan.add("caller", "21"), voxlane.lan.add("callee", "22")
     Sipp(callee, "register", CORE4).wait()
     at_rest = [memory_mb(p) for p in (voxlane.dataplane, voxlane.controlplane)]
@@ -54,10 +52,12 @@ def test_load_hundred_calls(world):
         checks.equal(sipp.value("Retransmissions(C)"), 0, f"retransmissions of {sipp.name}")
     records = voxlane.wait_cdrs(CALLS)
     checks.equal(len(records), CALLS, "number of call detail records")
-    for side, name in (("caller", "caller"), ("callee", "callee")):
-        media = [leg["media"] for record in records for leg in record["legs"] if leg["side"] == side]
-        arrived(sum(m["packets_in"] for m in media), count[name, "sent"], allowed, f"packets_in of the {side}s in the records")
-        checks.equal(sum(m["packets_out"] for m in media), count[name, "got"], f"packets_out of the {side}s in the records")
-        checks.between(sum(m["lost"] for m in media), 0, allowed, f"packets lost of the {side}s in the records")
+    media = {side: [leg["media"] for record in records for leg in record["legs"] if leg["side"] == side] for side in ("caller", "callee")}
+    total = {(side, key): sum(m[key] for m in rows) for side, rows in media.items() for key in ("packets_in", "packets_out", "lost")}
+    for side, other in (("caller", "callee"), ("callee", "caller")):
+        arrived(total[side, "packets_in"], count[side, "sent"], allowed, f"packets_in of the {side}s in the records")
+        checks.between(total[side, "lost"], 0, allowed, f"packets lost of the {side}s in the records")
+        checks.equal(total[other, "packets_out"], total[side, "packets_in"], f"packets that the engine relayed of the {side}s'")
+        arrived(count[other, "got"], total[other, "packets_out"], allowed, f"packets that the {other}s got of those the engine sent")
     voxlane.wait_quiet()
     voxlane.stop()
