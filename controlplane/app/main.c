@@ -1,7 +1,6 @@
 /* voxlane-controlplane: starts the parts in the order of one array, runs two threads (signalling, and this one for
  * HTTP and signals), and ends the parts in the reverse order. */
 #include <errno.h>
-#include <getopt.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -18,13 +17,12 @@
 #include "controlplane/metrics/metrics.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
+#include "lib/options/options.h"
 
 enum { COUNT_EVERY_MS = 1000, DRAIN_MS = 3000, DRAIN_LOOK_MS = 20 };
 
 struct program {
-	const char *config_path;
-	const char *log_level; /* NULL: as configured */
-	uint16_t port;         /* 0: as configured */
+	struct options options;
 	struct conf *conf;
 	struct metrics metrics;
 	struct cdr *cdr;
@@ -61,7 +59,7 @@ static int start_log(struct program *program)
 			 logging->output, strerror(errno));
 		return error;
 	}
-	if (program->log_level && log_level_parse(view_of(program->log_level), &level) == 0)
+	if (program->options.log_level && log_level_parse(view_of(program->options.log_level), &level) == 0)
 		log_level_set(level);
 	return 0;
 }
@@ -289,9 +287,9 @@ static int start_reload(struct program *program)
 {
 	struct reload *reload = &program->reload;
 
-	reload->path = program->config_path;
-	reload->is_level_fixed = program->log_level != NULL;
-	reload->port = program->port;
+	reload->path = program->options.config_path;
+	reload->is_level_fixed = program->options.log_level != NULL;
+	reload->port = program->options.port;
 	reload->first = program->conf;
 	reload->signalling = program->signalling;
 	reload->api = program->api;
@@ -382,80 +380,27 @@ static int run(struct program *program)
 	return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static const char usage[] = "usage: voxlane-controlplane --config FILE [options]\n"
-			    "  --config FILE      the configuration (both daemons read the same file)\n"
-			    "  --log-level LEVEL  DEBUG, INFO, WARNING, ERROR or CRITICAL instead of logging.level\n"
-			    "  --port PORT        SIP port instead of sip.listen_port\n"
-			    "  --check-config     read and check the configuration, start nothing\n"
-			    "  --version          print the version\n"
-			    "  --help             print this\n";
-
-static int misuse(const char *what, const char *value)
-{
-	fprintf(stderr, "voxlane-controlplane: %s%s; --help tells the options\n", what, value);
-	return EXIT_FAILURE;
-}
-
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"log-level", required_argument, NULL, 'l'},
-		{"port", required_argument, NULL, 'p'},
-		{"check-config", no_argument, NULL, 'k'},
-		{"version", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
+	const struct options_program self = {"voxlane-controlplane", VOXLANE_VERSION, .has_port = true,
+					     .output = stdout, .errors = stderr};
 	static struct program program;
 	struct conf_problem problem;
-	enum log_level level;
-	bool is_check = false;
-	uint32_t port = 0;
-	int option, status;
+	enum options_outcome outcome;
+	int status;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			program.config_path = optarg;
-			break;
-		case 'l':
-			program.log_level = optarg;
-			if (log_level_parse(view_of(optarg), &level) != 0)
-				return misuse("--log-level does not know ", optarg);
-			break;
-		case 'p':
-			if (view_to_u32(view_of(optarg), UINT16_MAX, &port) != 0 || port == 0)
-				return misuse("--port wants 1 to 65535, not ", optarg);
-			break;
-		case 'k':
-			is_check = true;
-			break;
-		case 'v':
-			puts("voxlane-controlplane " VOXLANE_VERSION);
-			return EXIT_SUCCESS;
-		case 'h':
-			fputs(usage, stdout);
-			return EXIT_SUCCESS;
-		default:
-			return misuse("unknown or incomplete option ", argv[optind - 1]);
-		}
-	}
-	if (optind < argc)
-		return misuse("unexpected argument ", argv[optind]);
-	if (!program.config_path)
-		return misuse("--config FILE is needed", "");
-	if (conf_load(program.config_path, &program.conf, &problem) != 0) {
+	outcome = options_parse(&self, argc, argv, &program.options);
+	if (outcome != OPTIONS_RUN)
+		return outcome == OPTIONS_TOLD ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (conf_load(program.options.config_path, &program.conf, &problem) != 0) {
 		fprintf(stderr, "voxlane-controlplane: %s\n", problem.text);
 		return EXIT_FAILURE;
 	}
-	program.port = (uint16_t)port;
-	if (port > 0)
-		program.conf->sip.listen_port = program.port;
-	if (is_check)
-		printf("%s: the configuration is good\n", program.config_path);
-	status = is_check ? EXIT_SUCCESS : run(&program);
+	if (program.options.port)
+		program.conf->sip.listen_port = program.options.port;
+	if (program.options.is_check)
+		printf("%s: the configuration is good\n", program.options.config_path);
+	status = program.options.is_check ? EXIT_SUCCESS : run(&program);
 	reload_fini(&program.reload);
 	conf_free(program.conf);
 	log_fini();

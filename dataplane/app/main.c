@@ -1,7 +1,6 @@
 /* voxlane-dataplane: starts the parts in the order of one array, is the manager's thread until a signal says stop, and ends the
  * parts in the reverse order. */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +17,12 @@
 #include "dataplane/xdp/xdp.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
+#include "lib/options/options.h"
 #include "lib/notify/notify.h"
 #include "lib/shm/shm.h"
 
 struct program {
-	const char *config_path;
-	const char *log_level; /* NULL: as configured */
+	struct options options;
 	struct conf *conf;
 	struct port_plan plan;
 	struct port_table ports;
@@ -55,8 +54,8 @@ static int start_log(struct program *program)
 	enum log_level level = logging->level;
 	int error;
 
-	if (program->log_level)
-		(void)!log_level_parse(view_of(program->log_level), &level);
+	if (program->options.log_level)
+		(void)!log_level_parse(view_of(program->options.log_level), &level);
 	error = log_init(level, logging->format, logging->output);
 	if (error) {
 		snprintf(program->problem, sizeof(program->problem), "%s: logging.output %s: %s", program->conf->path,
@@ -269,67 +268,24 @@ static int run(struct program *program)
 	return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static const char usage[] = "usage: voxlane-dataplane --config FILE [options]\n"
-			    "  --config FILE      the configuration (both daemons read the same file)\n"
-			    "  --log-level LEVEL  DEBUG, INFO, WARNING, ERROR or CRITICAL instead of logging.level\n"
-			    "  --check-config     read and check the configuration, start nothing\n"
-			    "  --version          print the version\n"
-			    "  --help             print this\n";
-
-static int misuse(const char *what, const char *value)
-{
-	fprintf(stderr, "voxlane-dataplane: %s%s; --help tells the options\n", what, value);
-	return EXIT_FAILURE;
-}
-
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'}, {"log-level", required_argument, NULL, 'l'},
-		{"check-config", no_argument, NULL, 'k'}, {"version", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
-	};
+	const struct options_program self = {"voxlane-dataplane", VOXLANE_VERSION, .output = stdout, .errors = stderr};
 	static struct program program;
 	struct conf_problem problem;
-	enum log_level level;
-	bool is_check = false;
-	int option, status;
+	enum options_outcome outcome;
+	int status;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			program.config_path = optarg;
-			break;
-		case 'l':
-			program.log_level = optarg;
-			if (log_level_parse(view_of(optarg), &level) != 0)
-				return misuse("--log-level does not know ", optarg);
-			break;
-		case 'k':
-			is_check = true;
-			break;
-		case 'v':
-			puts("voxlane-dataplane " VOXLANE_VERSION);
-			return EXIT_SUCCESS;
-		case 'h':
-			fputs(usage, stdout);
-			return EXIT_SUCCESS;
-		default:
-			return misuse("unknown or incomplete option ", argv[optind - 1]);
-		}
-	}
-	if (optind < argc)
-		return misuse("unexpected argument ", argv[optind]);
-	if (!program.config_path)
-		return misuse("--config FILE is needed", "");
-	if (conf_load(program.config_path, &program.conf, &problem) != 0) {
+	outcome = options_parse(&self, argc, argv, &program.options);
+	if (outcome != OPTIONS_RUN)
+		return outcome == OPTIONS_TOLD ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (conf_load(program.options.config_path, &program.conf, &problem) != 0) {
 		fprintf(stderr, "voxlane-dataplane: %s\n", problem.text);
 		return EXIT_FAILURE;
 	}
-	if (is_check)
-		printf("%s: the configuration is good\n", program.config_path);
-	status = is_check ? EXIT_SUCCESS : run(&program);
+	if (program.options.is_check)
+		printf("%s: the configuration is good\n", program.options.config_path);
+	status = program.options.is_check ? EXIT_SUCCESS : run(&program);
 	conf_free(program.conf);
 	log_fini();
 	return status;
