@@ -109,9 +109,33 @@ static int check_events(struct conf_loader *loader)
 
 static int check_cdr(struct conf_loader *loader)
 {
-	if (strchr(loader->conf->cdr.filename_pattern, '/'))
+	static const char conversions[] = "Ymd";
+	const char *pattern = loader->conf->cdr.filename_pattern;
+	unsigned counts[3] = {0};
+
+	if (strchr(pattern, '/') || strcmp(pattern, ".") == 0 || strcmp(pattern, "..") == 0)
 		return conf_refuse(loader, blame(loader, "cdr.filename_pattern"),
-				   "cdr.filename_pattern has a slash; the directory goes into cdr.output_dir");
+				   "cdr.filename_pattern is not a file's name; the directory goes into cdr.output_dir");
+	/* Retention has to find the day in the name again. */
+	for (const char *at = pattern; *at; at++) {
+		const char *found;
+
+		if (*at != '%')
+			continue;
+		found = *++at ? strchr(conversions, *at) : NULL;
+		if (!found)
+			return conf_refuse(
+				loader, blame(loader, "cdr.filename_pattern"),
+				"cdr.filename_pattern \"%s\" has something else than %%Y, %%m and %%d behind "
+				"a %%; write such as \"cdr-%%Y-%%m-%%d.jsonl\"",
+				pattern);
+		counts[found - conversions]++;
+	}
+	if (counts[0] != counts[1] || counts[1] != counts[2] || counts[0] > 1)
+		return conf_refuse(
+			loader, blame(loader, "cdr.filename_pattern"),
+			"cdr.filename_pattern \"%s\" must have each of %%Y, %%m and %%d once, or none of them",
+			pattern);
 	return 0;
 }
 

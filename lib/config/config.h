@@ -100,6 +100,10 @@ struct conf_cdr {
 	uint32_t retention_days;      /* 0: for ever */
 };
 
+struct conf_store {
+	const char *url; /* "sqlite:PATH", "postgresql://..."; "": no database */
+};
+
 struct conf_logging {
 	unsigned level;     /* enum log_level of lib/log */
 	unsigned format;    /* enum log_format of lib/log */
@@ -188,6 +192,7 @@ struct conf {
 	struct conf_security security;
 	struct conf_media media;
 	struct conf_events events;
+	struct conf_store store;
 	struct conf_cdr cdr;
 	struct conf_logging logging;
 	struct conf_monitoring monitoring;

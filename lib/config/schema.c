@@ -155,14 +155,21 @@ static const struct schema_group events_group = GROUP_OF(events_rows, struct con
 static const struct schema_row cdr_rows[] = {
 	ROW("enabled", struct conf_cdr, enabled, 0, 0, "true", "", "Write call detail records."),
 	ROW("output_dir", struct conf_cdr, output_dir, 1, 4000, "./cdr", "", "Directory; made when it is missing."),
-	ROW("filename_pattern", struct conf_cdr, filename_pattern, 1, 200, "cdr-%Y-%m-%d.jsonl", "",
-	    "File name with the date as of strftime, in UTC."),
+	ROW("filename_pattern", struct conf_cdr, filename_pattern, 1, 125, "cdr-%Y-%m-%d.jsonl", "",
+	    "File name with the day in UTC: %Y, %m and %d once each; or without them one file for ever."),
 	CHOICE("rotation", struct conf_cdr, rotation, rotations, "daily",
 	       "daily: a file named by the pattern each day; none: the one named when the daemon started."),
 	ROW("retention_days", struct conf_cdr, retention_days, 0, 36500, "90", "days",
 	    "Older files are removed; 0: never."),
 };
 static const struct schema_group cdr_group = GROUP_OF(cdr_rows, struct conf_cdr);
+
+static const struct schema_row store_rows[] = {
+	ROW("url", struct conf_store, url, 0, 1000, "sqlite:./voxlane.db", "",
+	    "sqlite:PATH, or postgresql://USER:PASSWORD@HOST/DATABASE; \"\": none, and registrations end with the "
+	    "process."),
+};
+static const struct schema_group store_group = GROUP_OF(store_rows, struct conf_store);
 
 static const struct schema_row logging_rows[] = {
 	CHOICE("level", struct conf_logging, level, levels, "INFO", "Lines below this level are not written."),
@@ -358,6 +365,8 @@ static const struct schema_row root_rows[] = {
 	     "Trunks that stand in for each other; routes name the group.",
 	     "{ name = \"outside\"; members = ( { trunk = \"carrier\"; priority = 1; } ); failover_on = [ \"408\", "
 	     "\"500-599\" ]; }\n"),
+	GROUP("store", struct conf, store, &store_group,
+	      "The database: registrations, call detail records, extensions and routes made by API."),
 	GROUP("cdr", struct conf, cdr, &cdr_group, "Call detail records."),
 	GROUP("events", struct conf, events, &events_group, "Events to other systems."),
 	GROUP("logging", struct conf, logging, &logging_group, "The log of both daemons."),

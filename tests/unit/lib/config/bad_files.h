@@ -179,4 +179,14 @@
 	{"bad code", "dialplan: { routes = ( { pattern = \"1\"; action = \"reject\"; code = 200; } ); };",
 	 "test.conf:1: dialplan.routes[0].code = 200 is out of range; write a whole number from 400 to 699"},
 	{"directory in the pattern", "cdr: { filename_pattern = \"a/b\"; };",
-	 "test.conf:1: cdr.filename_pattern has a slash; the directory goes into cdr.output_dir"},
+	 "test.conf:1: cdr.filename_pattern is not a file's name; the directory goes into cdr.output_dir"},
+	{"an hour in the pattern", "cdr: {\n filename_pattern = \"cdr-%Y%m%d-%H\"; };",
+	 "test.conf:2: cdr.filename_pattern \"cdr-%Y%m%d-%H\" has something else than %Y, %m and %d behind a %; write "
+	 "such as "
+	 "\"cdr-%Y-%m-%d.jsonl\""},
+	{"a percent sign at the end", "cdr: {\n filename_pattern = \"cdr-%Y%m%d%\"; };",
+	 "test.conf:2: cdr.filename_pattern \"cdr-%Y%m%d%\" has something else than %Y, %m and %d behind a %; write "
+	 "such as "
+	 "\"cdr-%Y-%m-%d.jsonl\""},
+	{"a month without its year", "cdr: {\n\n filename_pattern = \"cdr-%m-%d\"; };",
+	 "test.conf:3: cdr.filename_pattern \"cdr-%m-%d\" must have each of %Y, %m and %d once, or none of them"},
