@@ -36,7 +36,7 @@ struct leg *callee_add(struct call *call, const struct callee *callee)
 	if (!leg)
 		return NULL;
 	dialog_print_host(table->services.transactions, &callee->flow, host);
-	loop_random_token(table->services.loop, tag, sizeof(tag));
+	transaction_token(table->services.transactions, tag, sizeof(tag));
 	snprintf(call_id, sizeof(call_id), "%s@%s", leg->id, host);
 	text_init(&text, caller, sizeof(caller));
 	identity_print(callee->identity, callee->trunk, caller_host(callee, host), &text);

@@ -27,8 +27,7 @@ struct sip_writer *transaction_begin(struct transaction_layer *layer, const stru
 	layer->begun.method = method;
 	layer->begun.flow = *flow;
 	memcpy(branch, SIP_BRANCH_COOKIE, sizeof(SIP_BRANCH_COOKIE));
-	loop_random_token(layer->loop, branch + sizeof(SIP_BRANCH_COOKIE) - 1,
-			  BRANCH_SIZE - sizeof(SIP_BRANCH_COOKIE) + 1);
+	transaction_token(layer, branch + sizeof(SIP_BRANCH_COOKIE) - 1, BRANCH_SIZE - sizeof(SIP_BRANCH_COOKIE) + 1);
 	sip_writer_init(writer, layer->begun_buffer, sizeof(layer->begun_buffer));
 	sip_write_request_line(writer, method, request_uri);
 	write_via(layer, writer, flow, branch);

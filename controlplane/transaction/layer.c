@@ -107,6 +107,13 @@ struct transport *transaction_transport(const struct transaction_layer *layer)
 	return layer->transport;
 }
 
+void transaction_token(struct transaction_layer *layer, char *buffer, size_t buffer_size)
+{
+	loop_random_token(layer->loop, buffer, buffer_size);
+	if (layer->options.mark && buffer_size > 1)
+		buffer[0] = layer->options.mark;
+}
+
 const struct transaction_stats *transaction_stats(const struct transaction_layer *layer)
 {
 	return &layer->stats;

@@ -113,7 +113,7 @@ static struct transaction *open_transaction(struct transaction_layer *layer, con
 	transaction->request = request;
 	transaction->method = key->method;
 	layer->stats.memory += sizeof(*request) + request->size;
-	loop_random_token(layer->loop, transaction->tag, OWN_TAG_SIZE);
+	transaction_token(layer, transaction->tag, OWN_TAG_SIZE);
 	map_add(&layer->servers, &transaction->node, transaction_server_hash(key));
 	return transaction;
 }

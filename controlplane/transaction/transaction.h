@@ -86,6 +86,7 @@ struct transaction_options {
 	uint32_t transactions_max;    /* 0: 200000 */
 	size_t memory_max;            /* bytes; 0: 512 MiB */
 	uint32_t retry_after_s;       /* with 503; 0: 5 */
+	char mark;                    /* begins every branch and tag made here; '\0': they are all random */
 	const char *server; /* Server and User-Agent header of what the layer makes itself; NULL: none. Copied */
 };
 
@@ -98,6 +99,8 @@ void transaction_layer_free(struct transaction_layer *layer);
 struct transport_receiver transaction_receiver(struct transaction_layer *layer);
 void transaction_layer_set_transport(struct transaction_layer *layer, struct transport *transport);
 struct transport *transaction_transport(const struct transaction_layer *layer);
+/* A random token as loop_random_token makes it, for tags of this layer's dialogs: with the mark. */
+void transaction_token(struct transaction_layer *layer, char *buffer, size_t buffer_size);
 
 /* ---- server ---- */
 /* The request, as long as the transaction lives; NULL for a client transaction. */

@@ -5,11 +5,14 @@
 
 #include <stdlib.h>
 
+enum { SIM_SHARED_MAX = 8 };
+
 struct sim_network {
 	struct loop *loop;
 	sim_observer *observer;
 	void *arg;
 	struct list transports, packets, rules;
+	unsigned arrivals; /* for the transports that share an endpoint: each in its turn */
 };
 
 struct sim_transport {
@@ -41,19 +44,30 @@ static void packet_free(struct sim_packet *packet)
 	free(packet);
 }
 
+static bool listens_at(const struct sim_transport *sim, const struct transport_flow *flow)
+{
+	for (size_t i = 0; i < sim->transport.options.listen_count; i++) {
+		const struct transport_listen *listen = &sim->transport.options.listens[i];
+
+		if (listen->kind == flow->kind && net_endpoint_is_equal(&listen->endpoint, &flow->local))
+			return true;
+	}
+	return false;
+}
+
+/* Of several the next in turn: nobody can rely on which one a message meets. */
 static struct sim_transport *transport_at(struct sim_network *network, const struct transport_flow *flow)
 {
+	struct sim_transport *there[SIM_SHARED_MAX];
+	unsigned count = 0;
+
 	LIST_FOREACH (link, &network->transports) {
 		struct sim_transport *sim = LIST_ENTRY(link, struct sim_transport, link);
 
-		for (size_t i = 0; i < sim->transport.options.listen_count; i++) {
-			const struct transport_listen *listen = &sim->transport.options.listens[i];
-
-			if (listen->kind == flow->kind && net_endpoint_is_equal(&listen->endpoint, &flow->local))
-				return sim;
-		}
+		if (count < SIM_SHARED_MAX && listens_at(sim, flow))
+			there[count++] = sim;
 	}
-	return NULL;
+	return count > 0 ? there[network->arrivals++ % count] : NULL;
 }
 
 static void packet_arrives(void *arg)

@@ -1,7 +1,7 @@
 /* The network of scenarios: transports and scripted phones in one memory, with loss, duplicates and delay by rule.
  *
- * Used by tests only. A packet to an endpoint where a simulated transport listens goes to it; every other packet goes to
- * the observer, which plays all phones. Nothing is delivered from within a send: a packet without delay arrives in the
+ * Used by tests only. A packet to an endpoint where a simulated transport listens goes to it (where several listen,
+ * to the next in turn); every other packet goes to the observer, which plays all phones. Nothing is delivered from within a send: a packet without delay arrives in the
  * loop's next turn.
  * Threads: the simulated loop's. Ownership: the network owns packets and rules; transports must be freed before it.
  */

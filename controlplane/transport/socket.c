@@ -114,7 +114,8 @@ static int open_listener(struct transport_sockets *sockets, size_t index, struct
 
 	if (transport_kind_is_reliable(listen->kind))
 		return transport_streams_listen(sockets->streams, index, problem);
-	error = transport_udp_open(&listen->endpoint, transport->options.dscp, &fd, problem);
+	error = transport_udp_open(&listen->endpoint, transport->options.dscp, transport->options.shares_ports, &fd,
+				   problem);
 	if (error < 0)
 		return error;
 	*listener = (struct udp_listener){.owner = sockets, .listen = listen};

@@ -115,7 +115,8 @@ static int add(struct transport_streams *streams, struct transport_flow *flow, i
 	struct transport_connection *connection;
 	int error;
 
-	flow->connection = (streams->next_id += 2) + (source ? 1 : 0);
+	flow->connection = ((streams->next_id += 2) + (source ? 1 : 0)) | (uint64_t)streams->transport->siblings.own
+										  << TRANSPORT_OWNER_SHIFT;
 	error = transport_connection_new(streams, flow, fd, source == NULL, &connection);
 	if (error < 0)
 		return error;
@@ -312,7 +313,8 @@ int transport_streams_listen(struct transport_streams *streams, size_t index, st
 	struct transport_listen *listen = &transport->options.listens[index];
 	struct transport_stream_listener *listener = &streams->listeners[index];
 	int fd, error = transport_tcp_listen(&listen->endpoint, transport->options.dscp,
-					     transport_kind_name(listen->kind), &fd, ret_problem);
+					     transport->options.shares_ports, transport_kind_name(listen->kind), &fd,
+					     ret_problem);
 
 	if (error < 0)
 		return error;

@@ -94,8 +94,8 @@ void transport_connection_close(struct transport_connection *connection, int err
 void transport_connection_free(struct transport_connection *connection);
 
 /* ---- tcp.c ---- */
-int transport_tcp_listen(struct net_endpoint *endpoint, uint8_t dscp, const char *kind_name, int *ret_fd,
-			 struct transport_problem *ret_problem) WARN_UNUSED;
+int transport_tcp_listen(struct net_endpoint *endpoint, uint8_t dscp, bool shares_port, const char *kind_name,
+			 int *ret_fd, struct transport_problem *ret_problem) WARN_UNUSED;
 /* Begins to connect from that address of ours. ERR_NOT_FOUND, ERR_LIMIT (no descriptors), ERR_CLOSED, ERR_IO. */
 int transport_tcp_connect(const struct net_address *local, const struct net_endpoint *remote, uint8_t dscp,
 			  int *ret_fd) WARN_UNUSED;

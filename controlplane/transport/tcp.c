@@ -58,8 +58,8 @@ static bool set_options(int fd, uint8_t family, uint8_t dscp)
 	       set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 }
 
-int transport_tcp_listen(struct net_endpoint *endpoint, uint8_t dscp, const char *kind_name, int *ret_fd,
-			 struct transport_problem *ret_problem)
+int transport_tcp_listen(struct net_endpoint *endpoint, uint8_t dscp, bool shares_port, const char *kind_name,
+			 int *ret_fd, struct transport_problem *ret_problem)
 {
 	struct sockaddr_storage sockaddr;
 	socklen_t size = (socklen_t)net_endpoint_to_sockaddr(endpoint, &sockaddr);
@@ -69,6 +69,7 @@ int transport_tcp_listen(struct net_endpoint *endpoint, uint8_t dscp, const char
 		return transport_problem_of(errno, kind_name, endpoint, ret_problem);
 	/* Connections of a process before us may still be in TIME_WAIT. */
 	if (!set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) ||
+	    (shares_port && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) ||
 	    (endpoint->address.family == NET_IPV6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) ||
 	    !set_options(fd, endpoint->address.family, dscp) || bind(fd, (struct sockaddr *)&sockaddr, size) < 0 ||
 	    listen(fd, BACKLOG) < 0)

@@ -109,14 +109,28 @@ void transport_set_observer(struct transport *transport, const struct transport_
 	transport->observer = *observer;
 }
 
+void transport_set_siblings(struct transport *transport, const struct transport_siblings *siblings)
+{
+	transport->siblings = *siblings;
+}
+
+static bool is_of_sibling(const struct transport *transport, const struct transport_flow *flow, unsigned *ret_owner)
+{
+	*ret_owner = (unsigned)(flow->connection >> TRANSPORT_OWNER_SHIFT);
+	return transport->siblings.send && flow->connection != 0 && *ret_owner != transport->siblings.own;
+}
+
 int transport_send(struct transport *transport, const struct transport_flow *flow, struct view bytes)
 {
+	unsigned owner;
 	const struct transport_listen *from =
 		best_listener(transport, flow->kind, &flow->local.address, flow->local.port);
 	int error = ERR_NOT_FOUND;
 
 	if (bytes.size > TRANSPORT_MESSAGE_MAX)
 		error = ERR_TOO_LONG;
+	else if (is_of_sibling(transport, flow, &owner))
+		return transport->siblings.send(transport->siblings.arg, owner, flow, bytes); /* counted there */
 	else if (from)
 		error = transport->make->send(transport, from, flow, bytes);
 	if (error < 0) {
@@ -132,7 +146,11 @@ int transport_send(struct transport *transport, const struct transport_flow *flo
 
 void transport_close(struct transport *transport, const struct transport_flow *flow)
 {
-	if (transport_kind_is_reliable(flow->kind))
+	unsigned owner;
+
+	if (is_of_sibling(transport, flow, &owner))
+		transport->siblings.close(transport->siblings.arg, owner, flow);
+	else if (transport_kind_is_reliable(flow->kind))
 		transport->make->close(transport, flow);
 }
 

@@ -96,6 +96,7 @@ struct transport_options {
 	uint8_t dscp;                                     /* of SIP, 0..63 */
 	uint32_t connections_max, connections_per_source; /* 0: the constants above */
 	struct transport_times times;
+	bool shares_ports; /* several transports of this process listen there, each gets its part (SO_REUSEPORT) */
 };
 
 struct transport_receiver {
@@ -125,6 +126,18 @@ struct transport_observer {
 	void *arg;
 };
 void transport_set_observer(struct transport *transport, const struct transport_observer *observer);
+
+/* Transports of one process that use each other's connections. The upper 16 bits of a flow's connection say whose it is. */
+#define TRANSPORT_OWNER_SHIFT 48
+struct transport_siblings {
+	unsigned own; /* below 32768; 0 unless set */
+	/* To another's connection. 0: taken. */
+	int (*send)(void *arg, unsigned owner, const struct transport_flow *flow, struct view bytes);
+	void (*close)(void *arg, unsigned owner, const struct transport_flow *flow);
+	void *arg;
+};
+/* Before anything is received. */
+void transport_set_siblings(struct transport *transport, const struct transport_siblings *siblings);
 
 /* Sends now. ERR_TOO_LONG; ERR_AGAIN (buffers full: treat as lost on the way); ERR_NOT_FOUND (no route, no socket);
  * ERR_CLOSED (the connection is gone, or the peer does not read); ERR_LIMIT (no more connections); ERR_PERMISSION (a

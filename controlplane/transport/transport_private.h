@@ -19,6 +19,7 @@ struct transport {
 	struct transport_options options; /* listens carry the real ports */
 	struct transport_receiver receiver;
 	struct transport_observer observer;
+	struct transport_siblings siblings;
 	struct transport_stats stats;
 };
 
@@ -44,7 +45,7 @@ int transport_routes_find(struct transport_routes *routes, uint64_t now_ms, cons
 
 /* ---- udp.c: one socket ---- */
 /* Binds and sets the options; *endpoint gets the real port. On failure says why in ret_problem. */
-int transport_udp_open(struct net_endpoint *endpoint, uint8_t dscp, int *ret_fd,
+int transport_udp_open(struct net_endpoint *endpoint, uint8_t dscp, bool shares_port, int *ret_fd,
 		       struct transport_problem *ret_problem) WARN_UNUSED;
 int transport_udp_send(int fd, const struct net_endpoint *bound, const struct transport_flow *flow,
 		       struct view bytes) WARN_UNUSED;

@@ -32,7 +32,8 @@ static bool set_options(int fd, uint8_t family, uint8_t dscp)
 	       set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
 }
 
-int transport_udp_open(struct net_endpoint *endpoint, uint8_t dscp, int *ret_fd, struct transport_problem *ret_problem)
+int transport_udp_open(struct net_endpoint *endpoint, uint8_t dscp, bool shares_port, int *ret_fd,
+		       struct transport_problem *ret_problem)
 {
 	struct sockaddr_storage sockaddr;
 	socklen_t size = (socklen_t)net_endpoint_to_sockaddr(endpoint, &sockaddr);
@@ -40,7 +41,9 @@ int transport_udp_open(struct net_endpoint *endpoint, uint8_t dscp, int *ret_fd,
 
 	if (fd < 0)
 		return transport_problem_of(errno, "UDP", endpoint, ret_problem);
-	if (!set_options(fd, endpoint->address.family, dscp) || bind(fd, (struct sockaddr *)&sockaddr, size) < 0) {
+	if (!set_options(fd, endpoint->address.family, dscp) ||
+	    (shares_port && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) ||
+	    bind(fd, (struct sockaddr *)&sockaddr, size) < 0) {
 		error = transport_problem_of(errno, "UDP", endpoint, ret_problem);
 		goto fail;
 	}
