@@ -86,4 +86,21 @@ void rtp_statistics_jitter(struct rtp_statistics *statistics, uint32_t timestamp
 uint64_t rtp_statistics_lost(const struct rtp_statistics *statistics);
 uint32_t rtp_statistics_jitter_us(const struct rtp_statistics *statistics, uint32_t clock_hz);
 
+/* ---- how they went missing: apart from the above, since only a packet that is not the next one touches it ---- */
+#define RTP_BURST_GAP 16 /* RFC 3611 Gmin: losses with fewer good packets between them belong to one burst */
+struct rtp_gaps {
+	uint32_t runs;       /* stretches of consecutive losses */
+	uint32_t reordered;  /* came behind a later one; a late packet is no longer lost */
+	uint32_t duplicates; /* of the very last packet */
+	uint32_t bursts, burst_lost;
+	uint32_t last_lost, cluster; /* extended number of the last loss, and how many belong together with it */
+};
+/* To be told of a packet with this number before rtp_statistics_sequence is; cheap when it is the next one. */
+void rtp_gaps_on(struct rtp_gaps *gaps, const struct rtp_statistics *statistics, uint16_t sequence);
+static inline void rtp_gaps_note(struct rtp_gaps *gaps, const struct rtp_statistics *statistics, uint16_t sequence)
+{
+	if (__builtin_expect((uint16_t)(sequence - statistics->max) != 1, 0))
+		rtp_gaps_on(gaps, statistics, sequence);
+}
+
 #endif

@@ -79,3 +79,28 @@ uint32_t rtp_statistics_jitter_us(const struct rtp_statistics *statistics, uint3
 		return 0;
 	return (uint32_t)((uint64_t)statistics->jitter * 1000000 / 16 / clock_hz);
 }
+
+void rtp_gaps_on(struct rtp_gaps *gaps, const struct rtp_statistics *statistics, uint16_t sequence)
+{
+	uint16_t ahead = (uint16_t)(sequence - (uint16_t)statistics->max);
+	uint32_t lost = (uint32_t)ahead - 1, number = statistics->max + ahead - 1;
+
+	if (ahead == 0) {
+		gaps->duplicates++;
+		return;
+	}
+	if (ahead >= DROPOUT_MAX) {
+		gaps->reordered += ahead > 0x10000 - MISORDER_MAX;
+		return;
+	}
+	gaps->runs++;
+	if (gaps->cluster == 0 || statistics->max - gaps->last_lost >= RTP_BURST_GAP)
+		gaps->cluster = 0;
+	/* A loss alone is no burst; with its second it becomes one, and the first counts too. */
+	if (gaps->cluster + lost >= 2) {
+		gaps->bursts += gaps->cluster < 2;
+		gaps->burst_lost += lost + (gaps->cluster == 1);
+	}
+	gaps->cluster += lost;
+	gaps->last_lost = number;
+}

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/net/packet.h"
-#include "lib/rtp/rtp.h"
+#include "lib/rtp/report.h"
 
 static void check(bool holds)
 {
@@ -11,9 +11,21 @@ static void check(bool holds)
 		abort();
 }
 
+/* An item is at least a header's size but for the packet that carries it, so there are never more than words. */
+static void walk_reports(const uint8_t *bytes, size_t size)
+{
+	struct rtcp_walk walk = rtcp_walk_of(bytes, size);
+	struct rtcp_item item;
+	size_t items = 0;
+
+	while (rtcp_next(&walk, &item))
+		check(++items <= size / 8);
+}
+
 static void parse_payload(const uint8_t *bytes, size_t size)
 {
 	struct rtp_statistics statistics = {0};
+	struct rtp_gaps gaps = {0};
 	struct rtcp_header rtcp;
 	struct rtp_header rtp;
 
@@ -23,12 +35,15 @@ static void parse_payload(const uint8_t *bytes, size_t size)
 			break;
 		check((size_t)rtp.payload_offset + rtp.payload_size <= size && rtp.payload_offset >= RTP_HEADER_SIZE);
 		rtp_statistics_begin(&statistics, &rtp);
+		rtp_gaps_note(&gaps, &statistics, (uint16_t)rtp.timestamp);
 		rtp_statistics_sequence(&statistics, (uint16_t)rtp.timestamp);
 		rtp_statistics_jitter(&statistics, rtp.timestamp, rtp.ssrc, 8000);
 		break;
 	case RTP_KIND_RTCP:
-		if (rtcp_parse(bytes, size, &rtcp) == 0)
-			check(size % 4 == 0 && size >= RTCP_HEADER_SIZE);
+		if (rtcp_parse(bytes, size, &rtcp) != 0)
+			break;
+		check(size % 4 == 0 && size >= RTCP_HEADER_SIZE);
+		walk_reports(bytes, size);
 		break;
 	default:
 		break;
