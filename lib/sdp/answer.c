@@ -1,5 +1,5 @@
 /* Choosing what we answer to an offer: RFC 3264 section 6 with one audio line and one codec. */
-#include "lib/sdp/sdp.h"
+#include "lib/sdp/crypto.h"
 
 static bool is_same_codec(const struct sdp_codec *a, const struct sdp_codec *b)
 {
@@ -25,10 +25,12 @@ static int find_telephone_event(const struct sdp_session *offer, unsigned media,
 	return find_codec(offer, media, &wanted, &codec) ? codec.payload_type : -1;
 }
 
-static bool is_usable(const struct sdp_media *media)
+static bool is_usable(const struct sdp_session *offer, unsigned m)
 {
+	const struct sdp_media *media = &offer->media[m];
+
 	return media->type == SDP_TYPE_AUDIO && media->port != 0 && sdp_protocol_is_rtp(media->protocol) &&
-	       !sdp_protocol_is_encrypted(media->protocol);
+	       (!sdp_protocol_is_encrypted(media->protocol) || sdp_crypto_is_in(offer, m));
 }
 
 int sdp_answer_choose(const struct sdp_session *offer, const struct sdp_codec *codecs, size_t codec_count,
@@ -37,7 +39,7 @@ int sdp_answer_choose(const struct sdp_session *offer, const struct sdp_codec *c
 	struct sdp_codec codec;
 
 	for (unsigned m = 0; m < offer->media_count; m++) {
-		if (!is_usable(&offer->media[m]))
+		if (!is_usable(offer, m))
 			continue;
 		for (size_t i = 0; i < codec_count; i++) {
 			if (!find_codec(offer, m, &codecs[i], &codec))

@@ -219,6 +219,21 @@ bool sdp_protocol_is_encrypted(enum sdp_protocol protocol)
 	return protocol < SDP_PROTOCOL_OTHER && protocols[protocol].is_encrypted;
 }
 
+const char *sdp_protocol_name(enum sdp_protocol protocol)
+{
+	return protocol <= SDP_PROTOCOL_OTHER ? protocols[protocol].name : "";
+}
+
+enum sdp_protocol sdp_protocol_with(enum sdp_protocol protocol, bool is_encrypted)
+{
+	bool has_feedback = protocol == SDP_PROTOCOL_RTP_AVPF || protocol == SDP_PROTOCOL_RTP_SAVPF ||
+			    protocol == SDP_PROTOCOL_DTLS_SAVPF;
+
+	if (is_encrypted)
+		return has_feedback ? SDP_PROTOCOL_RTP_SAVPF : SDP_PROTOCOL_RTP_SAVP;
+	return has_feedback ? SDP_PROTOCOL_RTP_AVPF : SDP_PROTOCOL_RTP_AVP;
+}
+
 static int parse_formats(struct parse *p, struct view rest)
 {
 	struct sdp_media *media = p->media;

@@ -1,5 +1,5 @@
 /* Printing descriptions: the peer's for the other leg, our own answer, our own offer. */
-#include "lib/sdp/sdp.h"
+#include "lib/sdp/crypto.h"
 
 #include <inttypes.h>
 
@@ -104,6 +104,11 @@ static void print_own_attributes(struct text *text, const struct sdp_local_media
 		text_add_string(text, "a=rtcp-mux\r\n");
 	else if (local->rtcp_port != 0 && local->rtcp_port != local->port + 1)
 		text_printf(text, "a=rtcp:%u\r\n", local->rtcp_port);
+	for (unsigned i = 0; i < local->crypto_count; i++) {
+		text_add_string(text, "a=crypto:");
+		sdp_crypto_print(text, &local->cryptos[i]);
+		text_add_string(text, "\r\n");
+	}
 }
 
 static int finish(const struct text *text)
@@ -155,7 +160,8 @@ static void print_chosen(struct text *text, const struct sdp_session *offer, con
 	const struct sdp_media *media = &offer->media[choice->media];
 	struct sdp_codec codec;
 
-	print_media(text, media->type_text, local->port, media->protocol_text);
+	print_media(text, media->type_text, local->port,
+		    local->protocol ? view_of(local->protocol) : media->protocol_text);
 	text_printf(text, " %u", choice->payload_type);
 	if (choice->telephone_event >= 0)
 		text_printf(text, " %d", choice->telephone_event);

@@ -123,6 +123,9 @@ enum sdp_direction sdp_direction_reverse(enum sdp_direction direction); /* as th
 const char *sdp_direction_name(enum sdp_direction direction);
 bool sdp_protocol_is_rtp(enum sdp_protocol protocol);
 bool sdp_protocol_is_encrypted(enum sdp_protocol protocol);
+const char *sdp_protocol_name(enum sdp_protocol protocol); /* "" for OTHER */
+/* RTP/AVP or RTP/SAVP, with feedback where `protocol` has it (RTP/AVPF, RTP/SAVPF). */
+enum sdp_protocol sdp_protocol_with(enum sdp_protocol protocol, bool is_encrypted);
 
 struct sdp_codec {
 	struct view name; /* as in rtpmap or RFC 3551; compare in any case */
@@ -144,11 +147,14 @@ struct sdp_origin {
 };
 
 /* Our side of one media line. */
+struct sdp_crypto;
 struct sdp_local_media {
-	uint16_t port;              /* 0 rejects the line */
-	uint16_t rtcp_port;         /* 0 or port + 1: no a=rtcp needed; with mux: ignored */
-	bool has_rtcp_mux;          /* a=rtcp-mux */
-	const char *protocol;       /* NULL: as the peer has it */
+	uint16_t port;                    /* 0 rejects the line */
+	uint16_t rtcp_port;               /* 0 or port + 1: no a=rtcp needed; with mux: ignored */
+	bool has_rtcp_mux;                /* a=rtcp-mux */
+	const char *protocol;             /* NULL: as the peer has it */
+	const struct sdp_crypto *cryptos; /* a=crypto lines */
+	unsigned crypto_count;
 	struct net_address address; /* no family: that of the origin */
 	enum sdp_direction denied;  /* taken out of the direction that is printed; 0 changes nothing */
 };
@@ -161,7 +167,7 @@ int sdp_relay_print(struct text *text, const struct sdp_session *session, const 
 		    const struct sdp_local_media *local) WARN_UNUSED;
 bool sdp_relay_drops(struct view attribute_name);
 
-/* Our own answer: the first media line with clear RTP audio and a codec of `codecs` (in our order of preference; name, rate
+/* Our own answer: the first media line with RTP audio (encrypted only if it has a=crypto) and a codec of `codecs` (in our order of preference; name, rate
  * and channels are compared) is taken with the offer's payload type and fmtp, telephone-event of the same clock rate
  * beside it; all others are rejected. Direction: the offer's, reversed. */
 struct sdp_choice {

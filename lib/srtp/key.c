@@ -5,33 +5,6 @@
 
 enum label { LABEL_CIPHER, LABEL_AUTHENTICATION, LABEL_SALT, LABEL_OF_RTCP = 3 };
 
-static bool is_zero(const uint8_t *bytes, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		if (bytes[i])
-			return false;
-	return true;
-}
-
-int secure_key_check(const struct secure_key *key)
-{
-	const struct secure_suite *suite;
-
-	if (key->suite == SECURE_NONE || key->suite >= SECURE_SUITE_COUNT || key->mki_size > SECURE_MKI_MAX)
-		return ERR_INVALID;
-	suite = &secure_suites[key->suite];
-	if (!is_zero(key->master + suite->key_size, (size_t)SECURE_KEY_MAX - suite->key_size) ||
-	    !is_zero(key->salt + suite->salt_size, (size_t)SECURE_SALT_MAX - suite->salt_size) ||
-	    !is_zero(key->mki + key->mki_size, (size_t)SECURE_MKI_MAX - key->mki_size))
-		return ERR_INVALID;
-	return 0;
-}
-
-void secure_key_wipe(struct secure_key *key)
-{
-	explicit_bzero(key, sizeof(*key));
-}
-
 static void expand(IMB_MGR *manager, const uint8_t *key, size_t key_size, uint8_t *schedule)
 {
 	uint8_t unused[15 * 16] __attribute__((aligned(16)));

@@ -293,3 +293,14 @@ void secure_settle(struct secure_job *job)
 	else
 		job->verdict = settle_unprotect(job);
 }
+
+const char *secure_verdict_name(unsigned verdict)
+{
+	static const char *const names[SECURE_VERDICT_COUNT] = {
+#define X(id, name) [id] = (name),
+		SECURE_VERDICT_LIST(X)
+#undef X
+	};
+
+	return verdict < SECURE_VERDICT_COUNT ? names[verdict] : "unknown";
+}

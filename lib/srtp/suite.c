@@ -1,5 +1,5 @@
-/* The table of suites and the names of verdicts. */
-#include "lib/srtp/srtp.h"
+/* The table of suites, and which bytes are a key of one. */
+#include "lib/srtp/suite.h"
 
 const struct secure_suite secure_suites[SECURE_SUITE_COUNT] = {
 #define X(id, name, is_aead, key, salt, rtp_tag, rtcp_tag) [id] = {name, is_aead, key, salt, rtp_tag, rtcp_tag},
@@ -15,13 +15,29 @@ enum secure_suite_id secure_suite_find(struct view name)
 	return SECURE_NONE;
 }
 
-const char *secure_verdict_name(unsigned verdict)
+static bool is_zero(const uint8_t *bytes, size_t size)
 {
-	static const char *const names[SECURE_VERDICT_COUNT] = {
-#define X(id, name) [id] = (name),
-		SECURE_VERDICT_LIST(X)
-#undef X
-	};
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
 
-	return verdict < SECURE_VERDICT_COUNT ? names[verdict] : "unknown";
+int secure_key_check(const struct secure_key *key)
+{
+	const struct secure_suite *suite;
+
+	if (key->suite == SECURE_NONE || key->suite >= SECURE_SUITE_COUNT || key->mki_size > SECURE_MKI_MAX)
+		return ERR_INVALID;
+	suite = &secure_suites[key->suite];
+	if (!is_zero(key->master + suite->key_size, (size_t)SECURE_KEY_MAX - suite->key_size) ||
+	    !is_zero(key->salt + suite->salt_size, (size_t)SECURE_SALT_MAX - suite->salt_size) ||
+	    !is_zero(key->mki + key->mki_size, (size_t)SECURE_MKI_MAX - key->mki_size))
+		return ERR_INVALID;
+	return 0;
+}
+
+void secure_key_wipe(struct secure_key *key)
+{
+	explicit_bzero(key, sizeof(*key));
 }
