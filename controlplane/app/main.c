@@ -15,6 +15,7 @@
 #include "controlplane/cdr/cdr.h"
 #include "controlplane/loop/loop.h"
 #include "controlplane/metrics/metrics.h"
+#include "controlplane/store/store.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
 #include "lib/options/options.h"
@@ -25,6 +26,7 @@ struct program {
 	struct options options;
 	struct conf *conf;
 	struct metrics metrics;
+	struct store *store;
 	struct cdr *cdr;
 	struct loop *signalling_loop, *api_loop;
 	struct signalling *signalling;
@@ -85,6 +87,23 @@ static void stop_loops(struct program *program)
 	loop_free(program->api_loop);
 }
 
+static int start_store(struct program *program)
+{
+	const struct store_options options = {.url = program->conf->store.url};
+	struct store_problem problem = {""};
+	int error;
+
+	if (!options.url[0])
+		return 0;
+	error = store_open(&options, &program->store, &problem);
+	return error ? fail(program, error, problem.text) : 0;
+}
+
+static void stop_store(struct program *program)
+{
+	store_close(program->store);
+}
+
 static int start_cdr(struct program *program)
 {
 	const struct conf_cdr *conf = &program->conf->cdr;
@@ -111,7 +130,8 @@ static int start_signalling(struct program *program)
 	struct signalling_options options = {.conf = program->conf,
 					     .loop = program->signalling_loop,
 					     .metrics = &program->metrics,
-					     .cdr = program->cdr};
+					     .cdr = program->cdr,
+					     .store = program->store};
 	struct signalling_problem problem;
 	int error = signalling_new(&options, &program->signalling, &problem);
 
@@ -337,6 +357,7 @@ static const struct part {
 	{"log", start_log, NULL},
 	{"loops", start_loops, stop_loops},
 	{"signals", start_signals, stop_signals},
+	{"store", start_store, stop_store},
 	{"cdr", start_cdr, stop_cdr},
 	{"signalling", start_signalling, stop_signalling},
 	{"transport", start_transport, stop_transport},

@@ -198,6 +198,7 @@ static int make_registrar(struct signalling *signalling, struct signalling_probl
 	int error;
 
 	registrar_options_init(&options, signalling->conf);
+	options.store = signalling->store;
 	error = registrar_new(signalling->loop, signalling->auth, &options, signalling->conf->extensions,
 			      signalling->conf->extension_count, &signalling->registrar, &why);
 	snprintf(problem->text, sizeof(problem->text), "%s", why.text);
@@ -281,6 +282,7 @@ int signalling_new(const struct signalling_options *options, struct signalling *
 		signalling->loop = options->loop;
 		signalling->metrics = options->metrics;
 		signalling->cdr = options->cdr;
+		signalling->store = options->store;
 		signalling->route = options->route;
 		signalling->route_arg = options->route_arg;
 		overload_init(&signalling->overload, options->loop, options->metrics, &options->conf->sip);

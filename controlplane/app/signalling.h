@@ -24,6 +24,7 @@ struct loop;
 struct metrics;
 struct registrar;
 struct routing;
+struct store;
 struct subscription_table;
 struct trace;
 struct transaction_layer;
@@ -34,6 +35,7 @@ struct signalling {
 	struct loop *loop;
 	struct metrics *metrics;
 	struct cdr *cdr;
+	struct store *store;
 	struct trace *trace;
 	struct transaction_layer *transactions;
 	struct transport *transport;
@@ -56,8 +58,9 @@ struct signalling_options {
 	const struct conf *conf;
 	struct loop *loop;
 	struct metrics *metrics;
-	struct cdr *cdr;    /* NULL: no records */
-	media_route *route; /* NULL: the transport's */
+	struct cdr *cdr;     /* NULL: no records */
+	struct store *store; /* NULL: registrations end with the process */
+	media_route *route;  /* NULL: the transport's */
 	void *route_arg;
 };
 

@@ -71,6 +71,7 @@ void binding_put(struct binding *binding, struct binding *old)
 
 	if (old) {
 		binding->since_ms = old->since_ms;
+		binding->stored_until_ms = old->stored_until_ms;
 		binding_free(old);
 	}
 	list_add(&binding->aor->bindings, &binding->link);

@@ -245,9 +245,19 @@ unsigned plan_make(struct registrar *registrar, const struct sip_message *reques
 
 static void remove_binding(struct registrar *registrar, struct binding *binding)
 {
-	state_write_del(registrar, binding);
+	state_changed(registrar, binding->aor);
 	binding_tell(binding, REGISTRAR_REMOVED);
 	binding_free(binding);
+}
+
+/* Nothing but its time and its number in the sequence is new. */
+static bool is_refresh(const struct binding *old, const struct binding *new)
+{
+	return old && old->q == new->q &&
+	       old->flow.kind == new->flow.kind &&net_endpoint_is_equal(&old->flow.local, &new->flow.local) &&
+	       net_endpoint_is_equal(&old->flow.remote, &new->flow.remote) && view_equal(old->uri, new->uri) &&
+	       view_equal(old->call_id, new->call_id) && view_equal(old->instance, new->instance) &&
+	       view_equal(old->user_agent, new->user_agent);
 }
 
 void plan_apply(struct registrar *registrar, struct plan *plan)
@@ -260,17 +270,19 @@ void plan_apply(struct registrar *registrar, struct plan *plan)
 	}
 	for (size_t i = 0; i < plan->change_count; i++) {
 		struct change *change = &plan->changes[i];
-		bool is_new = !change->old;
+		bool is_new = !change->old, is_same;
 
 		if (!change->new) {
 			if (change->old)
 				remove_binding(registrar, change->old);
 			continue;
 		}
-		if (!is_new && !view_equal(change->old->uri, change->new->uri))
-			state_write_del(registrar, change->old);
+		is_same = is_refresh(change->old, change->new);
 		binding_put(change->new, change->old);
-		state_write_put(registrar, change->new);
+		if (is_same)
+			state_refreshed(registrar, change->new);
+		else
+			state_changed(registrar, plan->aor);
 		binding_tell(change->new, is_new ? REGISTRAR_ADDED : REGISTRAR_REFRESHED);
 	}
 }

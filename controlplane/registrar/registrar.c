@@ -1,5 +1,6 @@
 /* The registrar: its life, the road of a REGISTER, look-ups. The road: app gives the transaction to
- * registrar_on_register; auth says who it is, plan.c what shall change, state.c keeps it; call asks registrar_find.
+ * registrar_on_register; auth says who it is, plan.c what shall change, state.c
+ * keeps it; call asks registrar_find.
  */
 #include "controlplane/registrar/registrar_private.h"
 
@@ -24,7 +25,6 @@ void registrar_options_init(struct registrar_options *options, const struct conf
 	*options = (struct registrar_options){
 		.min_expires_s = conf->sip.min_expires_s,
 		.max_expires_s = conf->sip.max_expires_s,
-		.state_path = conf->sip.registrations_file,
 	};
 }
 
@@ -55,6 +55,7 @@ static int aors_init(struct aors *aors, const struct conf_extension *extensions,
 			return ERR_NOMEM;
 		aor->max_contacts = MIN(extensions[i].max_contacts, (uint32_t)REGISTRAR_CONTACTS_MAX);
 		list_init(&aor->bindings);
+		list_init(&aor->write_link);
 		map_add(&aors->by_number, &aor->node, hash_bytes(aor->number, strlen(aor->number)));
 		aors->len++;
 	}
@@ -78,11 +79,15 @@ static void move_bindings(struct registrar *registrar, struct aors *old)
 	for (size_t i = 0; i < old->len; i++) {
 		struct aor *to = registrar_find_aor(registrar, view_of(old->at[i].number));
 
+		if (to)
+			state_move(registrar, &old->at[i], to);
+		else if (old->at[i].count > 0 || !list_is_empty(&old->at[i].write_link))
+			state_gone(registrar, &old->at[i]);
+
 		LIST_FOREACH_SAFE (link, &old->at[i].bindings) {
 			struct binding *binding = LIST_ENTRY(link, struct binding, link);
 
 			if (!to) {
-				state_write_del(registrar, binding);
 				binding_tell(binding, REGISTRAR_REMOVED);
 				binding_free(binding);
 				continue;
@@ -126,11 +131,9 @@ int registrar_new(struct loop *loop, struct auth *auth, const struct registrar_o
 	registrar->loop = loop;
 	registrar->auth = auth;
 	registrar->options = *options;
-	registrar->options.state_path = NULL; /* state keeps its own copy */
-	registrar->state.fd = -1;
 	error = aors_init(&registrar->aors, extensions, extension_count);
-	if (!error && options->state_path && options->state_path[0])
-		error = state_init(registrar, options->state_path, ret_problem);
+	if (!error)
+		error = state_init(registrar, options->store, ret_problem);
 	if (error) {
 		registrar_free(registrar);
 		return error;
@@ -143,8 +146,8 @@ void registrar_free(struct registrar *registrar)
 {
 	if (!registrar)
 		return;
-	aors_fini(&registrar->aors);
 	state_fini(registrar);
+	aors_fini(&registrar->aors);
 	free(registrar);
 }
 

@@ -20,9 +20,12 @@
  * ones expire, so first a binding of the same +sip.instance, else the one refreshed longest ago from the same source
  * address, makes room for the new one. Otherwise 403.
  *
- * Restart: with a state path every change is a line appended to that file, with a checksum; registrar_new reads it back,
- * drops what expired meanwhile, and rewrites it (temporary file and rename). A line torn by a crash is skipped. So after
- * kill -9 phones are reachable at once. It is not fsynced: a power failure may cost the last seconds.
+ * Restart: with a store (controlplane/store) every new, changed or removed binding is written to the database, on the
+ * store's thread; registrar_new reads them back before anybody can send, and drops what expired meanwhile. A refresh alone
+ * is written when the stored time would fall short by more than a quarter of what was granted, at most every
+ * REGISTRAR_REFRESH_WRITE_MS and many at once. So after kill -9 phones are reachable at once; what changed within the few
+ * milliseconds before may be lost, as long as the database is away all that changed since. Bindings on connections (TCP) end
+ * with the process.
  *
  * Limits: the constants below; a binding costs at most REGISTRAR_BINDING_SIZE bytes, usually about 500; only who
  * authenticated can make one, so there are never more than the sum of max_contacts.
@@ -35,6 +38,7 @@
 
 struct loop;
 struct registrar;
+struct store;
 struct transaction;
 
 enum {
@@ -44,12 +48,12 @@ enum {
 	REGISTRAR_USER_AGENT_MAX = 96, /* longer is cut */
 	REGISTRAR_INSTANCE_MAX = 96,   /* +sip.instance; longer is not kept */
 	REGISTRAR_BINDING_SIZE = 1536,
-	REGISTRAR_STATE_MAX = 64 << 20, /* bytes of a state file that is read back */
+	REGISTRAR_REFRESH_WRITE_MS = 10000,
 };
 
 struct registrar_options {
 	uint32_t min_expires_s, max_expires_s;
-	const char *state_path; /* NULL or "": bindings die with the process */
+	struct store *store; /* NULL: bindings die with the process */
 };
 
 /* One binding, as others see it. */
@@ -78,21 +82,21 @@ const char *registrar_event_name(enum registrar_event event);
 
 struct registrar_listener {
 	void (*on_event)(void *arg, enum registrar_event event, const struct registrar_contact *contact);
-	/* One line for the log: a request that was refused (why is static), or trouble with the state file. May be NULL. */
+	/* One line for the log: a request that was refused (why is static), or trouble with the database. May be NULL. */
 	void (*on_problem)(void *arg, const struct transport_flow *flow, const char *why);
 	void *arg;
 };
 
-/* The options from the configuration. */
+/* The options from the configuration; without a store. */
 void registrar_options_init(struct registrar_options *options, const struct conf *conf);
-/* The bindings of extensions that the configuration no longer has are not restored. auth, loop and extensions
- * must outlive the registrar. ERR_NOMEM; ERR_IO, ERR_PERMISSION (the state file cannot be written: ret_problem). A state file
- * that cannot be understood is no error: there are just no bindings. */
+/* The bindings of extensions that the configuration no longer has are not restored. auth, loop, store and
+ * extensions must outlive the registrar. ERR_NOMEM; errors of the store (ret_problem). A row that cannot be understood is
+ * counted and passed over. */
 int registrar_new(struct loop *loop, struct auth *auth, const struct registrar_options *options,
 		  const struct conf_extension *extensions, size_t extension_count, struct registrar **ret_registrar,
 		  struct transport_problem *ret_problem) WARN_UNUSED;
-void registrar_free(struct registrar *registrar); /* NULL is allowed; bindings stay in the state file */
-/* Other extensions and limits from now on (the state file stays where it is). Bindings of extensions that are gone end, as
+void registrar_free(struct registrar *registrar); /* NULL is allowed; bindings stay in the database */
+/* Other extensions and limits from now on (the store stays). Bindings of extensions that are gone end, as
  * if their owners had removed them; all others stay, even beyond a smaller max_contacts. ERR_NOMEM: nothing has changed. */
 int registrar_set(struct registrar *registrar, const struct registrar_options *options,
 		  const struct conf_extension *extensions, size_t extension_count) WARN_UNUSED;
@@ -113,7 +117,7 @@ struct registrar_stats {
 	uint32_t bindings, extensions; /* now; extensions with at least one */
 	uint64_t requests, refused;    /* refused: 4xx and 5xx but challenges */
 	uint64_t added, refreshed, removed, expired;
-	uint64_t state_errors; /* lines that could not be written or read */
+	uint64_t state_errors; /* batches that could not be written, rows that could not be read */
 };
 const struct registrar_stats *registrar_stats(const struct registrar *registrar);
 

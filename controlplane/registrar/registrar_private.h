@@ -1,11 +1,12 @@
-/* The parts of controlplane/registrar behind registrar.h: bindings (binding.c), a REGISTER as a plan (plan.c), the file
- * that survives (state.c).
+/* The parts of controlplane/registrar behind registrar.h: bindings (binding.c), a REGISTER as a plan (plan.c), what
+ * survives in the database (state.c).
  */
 #ifndef CONTROLPLANE_REGISTRAR_REGISTRAR_PRIVATE_H
 #define CONTROLPLANE_REGISTRAR_REGISTRAR_PRIVATE_H
 
 #include "controlplane/loop/loop.h"
 #include "controlplane/registrar/registrar.h"
+#include "controlplane/store/store.h"
 #include "lib/container/list.h"
 #include "lib/container/map.h"
 
@@ -15,6 +16,7 @@ struct aor {
 	char *number;
 	uint32_t max_contacts, count;
 	struct list bindings;
+	struct list write_link; /* in state.changed or refreshed, or in none */
 };
 
 struct aors {
@@ -30,6 +32,7 @@ struct binding {
 	struct loop_timer timer;
 	struct transport_flow flow;
 	uint64_t since_ms, refreshed_ms, expires_at_ms; /* loop_now_ms */
+	uint64_t stored_until_ms;                       /* when it expires as the database knows it; 0: it does not */
 	uint32_t cseq;
 	unsigned q;
 	struct view uri, call_id, user_agent, instance; /* into text */
@@ -37,10 +40,13 @@ struct binding {
 };
 
 struct state {
-	char *path; /* NULL: nothing is kept */
-	int fd;
-	uint32_t lines; /* in the file */
-	bool is_torn;   /* the last line was not written in full */
+	struct store *store;            /* NULL: nothing is kept */
+	struct list changed, refreshed; /* extensions whose rows are to be written: soon; with the timer */
+	struct batch *batch;            /* on its way; NULL: none */
+	bool is_away;                   /* the last one failed */
+	struct loop_message flush;
+	struct loop_timer timer;
+	uint64_t sweep_at_ms; /* expired rows are deleted then */
 };
 
 struct registrar {
@@ -96,10 +102,16 @@ unsigned plan_make(struct registrar *registrar, const struct sip_message *reques
 void plan_apply(struct registrar *registrar, struct plan *plan);
 
 /* ---- state.c ---- */
-/* Reads the bindings back and opens the file for more. ERR_IO, ERR_PERMISSION, ERR_NOMEM. */
-int state_init(struct registrar *registrar, const char *path, struct transport_problem *ret_problem) WARN_UNUSED;
+/* Reads the bindings back. store NULL: there is none. Errors of the store. */
+int state_init(struct registrar *registrar, struct store *store, struct transport_problem *ret_problem) WARN_UNUSED;
 void state_fini(struct registrar *registrar);
-void state_write_put(struct registrar *registrar, const struct binding *binding);
-void state_write_del(struct registrar *registrar, const struct binding *binding);
+/* A binding of that extension is new, other than it was, or gone. */
+void state_changed(struct registrar *registrar, struct aor *aor);
+/* It only lives longer now. */
+void state_refreshed(struct registrar *registrar, struct binding *binding);
+/* A reload: what waits for `from` waits for `to`. */
+void state_move(struct registrar *registrar, struct aor *from, struct aor *to);
+/* A reload without that extension. */
+void state_gone(struct registrar *registrar, struct aor *aor);
 
 #endif

@@ -114,6 +114,37 @@ static int postgres_begin(const char *url, void **ret_connection, char problem[S
 	return 0;
 }
 
+/* Bytes of the UTF-8 sequence at `at` (RFC 3629); 0 when it is none, or a zero byte. */
+static size_t utf8_size(const uint8_t *at, size_t left)
+{
+	size_t size = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
+
+	if (at[0] == 0 || size > left)
+		return 0;
+	for (size_t i = 1; i < size; i++)
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+	if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf0 && at[1] < 0x90) ||
+	    (at[0] == 0xf4 && at[1] > 0x8f))
+		return 0;
+	return size;
+}
+
+/* The server refuses a row for one byte that is not UTF-8, and strangers choose bytes: each becomes a question mark. */
+static void copy_clean(char *to, struct view text)
+{
+	for (size_t i = 0; i < text.size;) {
+		size_t size = utf8_size((const uint8_t *)text.at + i, text.size - i);
+
+		if (size > 0)
+			memcpy(to + i, text.at + i, size);
+		else
+			to[i] = '?';
+		i += MAX(size, 1);
+	}
+	to[text.size] = '\0';
+}
+
 /* Parameters travel as text; a view is not terminated, so texts are copied. */
 struct parameters {
 	const char *at[STORE_COLUMNS_MAX];
@@ -142,8 +173,7 @@ static int make_parameters(struct parameters *parameters, const struct store_val
 		if (value->type != STORE_TEXT)
 			continue;
 		parameters->at[i] = at;
-		memcpy(at, value->text.at, value->text.size);
-		at[value->text.size] = '\0';
+		copy_clean(at, value->text);
 		at += value->text.size + 1;
 	}
 	return 0;

@@ -97,11 +97,11 @@ static int apply(struct store_session *session, void *arg)
 	return error;
 }
 
-int schema_migrate(struct store_session *session, struct store_problem *ret_problem)
+int store_schema_migrate(struct store_session *session, struct store_problem *ret_problem)
 {
 	const int newest = steps[ARRAY_LEN(steps) - 1].version;
 	struct migration migration = {0};
-	int error = session_run(session, look, &migration);
+	int error = store_session_run(session, look, &migration);
 
 	if (error == 0 && migration.found > newest) {
 		snprintf(ret_problem->text, sizeof(ret_problem->text),
@@ -113,7 +113,7 @@ int schema_migrate(struct store_session *session, struct store_problem *ret_prob
 	for (size_t i = 0; i < ARRAY_LEN(steps) && error == 0; i++) {
 		migration.step = &steps[i];
 		if (migration.found < steps[i].version)
-			error = session_run(session, apply, &migration);
+			error = store_session_run(session, apply, &migration);
 	}
 	if (error)
 		snprintf(ret_problem->text, sizeof(ret_problem->text),

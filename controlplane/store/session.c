@@ -98,7 +98,7 @@ static int execute(struct store_session *session, const char *sql)
 	return session->driver->execute(session->connection, sql, session->problem);
 }
 
-int session_run(struct store_session *session, int (*run)(struct store_session *session, void *arg), void *arg)
+int store_session_run(struct store_session *session, int (*run)(struct store_session *session, void *arg), void *arg)
 {
 	char first_problem[STORE_PROBLEM_SIZE];
 	int error = connect_again(session);
@@ -131,7 +131,7 @@ static const struct store_driver *find_driver(const char *url)
 	return NULL;
 }
 
-int session_open(struct store_session *session, const char *url, struct store_problem *ret_problem)
+int store_session_open(struct store_session *session, const char *url, struct store_problem *ret_problem)
 {
 	bool is_postgres = view_has_prefix(view_of(url), "postgres");
 	int error;
@@ -153,7 +153,7 @@ int session_open(struct store_session *session, const char *url, struct store_pr
 	return error;
 }
 
-void session_close(struct store_session *session)
+void store_session_close(struct store_session *session)
 {
 	if (session->driver)
 		disconnect(session);

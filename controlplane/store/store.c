@@ -61,7 +61,7 @@ static void note(struct store *store, int error)
 
 static int run_job(struct store *store, struct store_job *job)
 {
-	int error = session_run(&store->session, job->run, job->arg);
+	int error = store_session_run(&store->session, job->run, job->arg);
 
 	note(store, error);
 	end_job(job, error);
@@ -195,7 +195,7 @@ int store_wait(struct store *store, int (*run)(struct store_session *session, vo
 
 static void store_free(struct store *store)
 {
-	session_close(&store->session);
+	store_session_close(&store->session);
 	pthread_cond_destroy(&store->wake);
 	pthread_mutex_destroy(&store->lock);
 	free(store);
@@ -213,9 +213,9 @@ int store_open(const struct store_options *options, struct store **ret_store, st
 	store->last = &store->first;
 	pthread_mutex_init(&store->lock, NULL);
 	pthread_cond_init(&store->wake, NULL);
-	error = session_open(&store->session, options->url, ret_problem);
+	error = store_session_open(&store->session, options->url, ret_problem);
 	if (error == 0)
-		error = schema_migrate(&store->session, ret_problem);
+		error = store_schema_migrate(&store->session, ret_problem);
 	if (error == 0) {
 		store->status.kind = store->session.driver->name;
 		store->status.is_up = true;

@@ -38,7 +38,7 @@ struct store_value {
 	enum store_type type;
 	int64_t integer;
 	double real;
-	struct view text; /* UTF-8 without zero bytes; of a result: good until visit returns */
+	struct view text; /* what is not UTF-8 may become '?'; of a result: good until visit returns */
 };
 
 struct store_value store_null(void);

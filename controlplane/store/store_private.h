@@ -42,12 +42,12 @@ struct store_session {
 };
 
 /* session.c */
-int session_open(struct store_session *session, const char *url, struct store_problem *ret_problem) WARN_UNUSED;
-void session_close(struct store_session *session);
+int store_session_open(struct store_session *session, const char *url, struct store_problem *ret_problem) WARN_UNUSED;
+void store_session_close(struct store_session *session);
 /* Connects when it is not; begins, runs, commits or rolls back. A connection that is lost is closed. */
-int session_run(struct store_session *session, int (*run)(struct store_session *session, void *arg), void *arg);
+int store_session_run(struct store_session *session, int (*run)(struct store_session *session, void *arg), void *arg);
 
-/* schema.c: ERR_VERSION, with ret_problem, and what session_run returns. */
-int schema_migrate(struct store_session *session, struct store_problem *ret_problem) WARN_UNUSED;
+/* schema.c: ERR_VERSION, with ret_problem, and what store_session_run returns. */
+int store_schema_migrate(struct store_session *session, struct store_problem *ret_problem) WARN_UNUSED;
 
 #endif

@@ -56,7 +56,6 @@ struct conf_sip {
 	uint32_t session_expires_s, min_session_expires_s; /* 0: no session timers */
 	uint32_t contacts_per_extension;
 	const char *user_agent;
-	const char *registrations_file; /* "": bindings die with the process */
 };
 
 enum conf_digest { CONF_DIGEST_MD5, CONF_DIGEST_SHA256 };

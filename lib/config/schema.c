@@ -94,8 +94,6 @@ static const struct schema_row sip_rows[] = {
 	    "Phones that may be registered for one extension at the same time."),
 	ROW("user_agent", struct conf_sip, user_agent, 0, 128, "Voxlane/" VOXLANE_VERSION, "",
 	    "Text of the Server and User-Agent headers; \"\": none."),
-	ROW("registrations_file", struct conf_sip, registrations_file, 0, 4000, "", "",
-	    "File that keeps registrations over a restart, so that phones are reachable at once; \"\": none."),
 };
 static const struct schema_group sip_group = GROUP_OF(sip_rows, struct conf_sip);
 

@@ -70,7 +70,7 @@ def test_guessing_is_banned(world):
 
 
 def test_registrations_survive_a_killed_control_plane(world):
-    voxlane = start_without_media(world, registrations=world.path("registrations"))
+    voxlane = start_without_media(world)
     phone = voxlane.lan.add("phone", "21")
     Sipp(phone, "register", CORE4).wait()
     Sipp(phone, "register", CORE4, user="1000", port=5070).wait()

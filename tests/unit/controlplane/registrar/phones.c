@@ -52,14 +52,14 @@ static void on_problem(void *arg, const struct transport_flow *flow, const char 
 	snprintf(phones->problem, sizeof(phones->problem), "%s", why);
 }
 
-struct phones *phones_new(uint64_t wall_ms, const char *state_path)
+struct phones *phones_new(uint64_t wall_ms, struct store *store)
 {
 	static const struct transaction_options layer_options;
 	const struct transport_options transport_options = {.listens = {{TRANSPORT_UDP, endpoint("192.0.2.100:5060")}},
 							    .listen_count = 1};
 	const struct auth_options auth_options = {
 		.realm = "voxlane", .algorithms = {AUTH_MD5}, .algorithm_count = 1, .nonce_lifetime_ms = 60000};
-	const struct registrar_options options = {.min_expires_s = 60, .max_expires_s = 3600, .state_path = state_path};
+	const struct registrar_options options = {.min_expires_s = 60, .max_expires_s = 3600, .store = store};
 	struct phones *phones = calloc(1, sizeof(*phones));
 	const struct registrar_listener listener = {on_event, on_problem, phones};
 	const struct transaction_user user = {on_request, on_ack, phones};

@@ -34,7 +34,7 @@ struct registering {
 	const char *from; /* its address */
 };
 
-struct phones *phones_new(uint64_t wall_ms, const char *state_path);
+struct phones *phones_new(uint64_t wall_ms, struct store *store); /* store NULL: none */
 void phones_free(struct phones *phones);
 /* Sends without credentials, then with: returns the status of the last answer. */
 unsigned phones_register(struct phones *phones, const struct registering *registering);

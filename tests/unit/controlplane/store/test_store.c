@@ -348,6 +348,22 @@ static void test_store_postgres_that_is_away_says_so(void **state)
 	assert_non_null(strstr(problem.text, "refused"));
 }
 
+/* A User-Agent of any bytes must not keep the row, or the batch with it, out of the database. */
+static void test_store_takes_any_bytes(void **state)
+{
+	struct store *store = open_store(true);
+
+	for (unsigned byte = 1; byte < 256; byte++) {
+		const char bytes[] = {'a', (char)byte, (char)0xbf, 'b'};
+		char id[8];
+		struct row row = {id, store_text((struct view){bytes, sizeof(bytes)}), store_integer(0), store_null()};
+
+		snprintf(id, sizeof(id), "%u", byte);
+		assert_int_equal(store_wait(store, put_row, &row), 0);
+	}
+	store_close(store);
+}
+
 static void test_store_file_is_ours_alone(void **state)
 {
 	struct stat status;
@@ -367,6 +383,7 @@ int main(void)
 		cmocka_unit_test_setup(test_store_answers_come_on_the_loop_in_order, setup),
 		cmocka_unit_test_setup(test_store_queue_is_bounded_and_the_end_empties_it, setup),
 		cmocka_unit_test_setup(test_store_newer_schema_is_refused, setup),
+		cmocka_unit_test_setup(test_store_takes_any_bytes, setup),
 		cmocka_unit_test_setup(test_store_file_is_ours_alone, setup),
 		cmocka_unit_test_setup_teardown(test_store_cannot_open_says_why, setup, remove_files),
 		cmocka_unit_test(test_store_postgres_that_is_away_says_so),
