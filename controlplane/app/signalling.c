@@ -8,6 +8,7 @@
 #include "controlplane/call/call.h"
 #include "controlplane/cdr/cdr.h"
 #include "controlplane/defence/defence.h"
+#include "controlplane/inspection/inspection.h"
 #include "controlplane/loop/loop.h"
 #include "controlplane/metrics/metrics.h"
 #include "controlplane/registrar/registrar.h"
@@ -71,6 +72,28 @@ static void tell_refused(struct signalling *signalling, const struct sip_message
 		    verdict->why, net_endpoint_print(&flow->remote, source));
 }
 
+/* Refused for what it is, by the parser or by what every request is looked at for. Anybody can do that at will. */
+static void on_refused(void *arg, const struct sip_message *request, const struct transport_flow *flow, unsigned status,
+		       const char *why)
+{
+	struct signalling *signalling = arg;
+	char source[NET_ENDPOINT_TEXT];
+	uint64_t untold;
+
+	if (log_limit_pass(&signalling->refused_limit, loop_now_ms(signalling->loop), &untold))
+		log_warning("sip", "%.*s from %s refused with %u: %s (%llu more since the last such line)",
+			    VIEW_ARG(request->method_text), net_endpoint_print(&flow->remote, source), status, why,
+			    (unsigned long long)untold);
+}
+
+static enum transaction_admission refuse_inspected(struct signalling *signalling, const struct sip_message *request,
+						   const struct transport_flow *flow, struct transaction_reply *reply)
+{
+	on_refused(signalling, request, flow, signalling->inspection.status, signalling->inspection.why);
+	inspection_refuse(&signalling->inspection, reply);
+	return TRANSACTION_REFUSE;
+}
+
 static enum transaction_admission on_admission(void *arg, const struct sip_message *request,
 					       const struct transport_flow *flow, struct transaction_reply *reply)
 {
@@ -79,21 +102,27 @@ static enum transaction_admission on_admission(void *arg, const struct sip_messa
 
 	if (defence_check_request(signalling->defence, request, &flow->remote, now_ms) != DEFENCE_PASS)
 		return TRANSACTION_IGNORE;
-	if (request->method == SIP_METHOD_OPTIONS && !request->to.tag.at) {
-		*reply = (struct transaction_reply){.status = 200, .headers = write_options};
-		return TRANSACTION_REFUSE;
-	}
 	if (is_too_much(signalling, request, flow)) {
 		overload_refuse(&signalling->overload, reply);
 		return TRANSACTION_REFUSE;
 	}
-	if (!needs_credentials(signalling, request, flow) ||
-	    auth_screen(signalling->auth, request, &flow->remote, AUTH_SERVER, now_ms, signalling->verdict))
-		return TRANSACTION_ADMIT;
-	tell_refused(signalling, request, flow);
-	*reply = (struct transaction_reply){
-		.status = signalling->verdict->status, .headers = auth_write_challenge, .arg = signalling->verdict};
-	return TRANSACTION_REFUSE;
+	if (!inspection_pass(request, &signalling->inspection) && !signalling->inspection.is_for_members)
+		return refuse_inspected(signalling, request, flow, reply);
+	if (needs_credentials(signalling, request, flow) &&
+	    !auth_screen(signalling->auth, request, &flow->remote, AUTH_SERVER, now_ms, signalling->verdict)) {
+		tell_refused(signalling, request, flow);
+		*reply = (struct transaction_reply){.status = signalling->verdict->status,
+						    .headers = auth_write_challenge,
+						    .arg = signalling->verdict};
+		return TRANSACTION_REFUSE;
+	}
+	if (signalling->inspection.status > 0)
+		return refuse_inspected(signalling, request, flow, reply);
+	if (request->method == SIP_METHOD_OPTIONS && !request->to.tag.at) {
+		*reply = (struct transaction_reply){.status = 200, .headers = write_options};
+		return TRANSACTION_REFUSE;
+	}
+	return TRANSACTION_ADMIT;
 }
 
 static void on_request(void *arg, struct transaction *transaction)
@@ -243,6 +272,7 @@ static int make_transactions(struct signalling *signalling, struct signalling_pr
 					.on_admission = on_admission,
 					.on_request = on_request,
 					.on_ack = on_ack,
+					.on_refused = on_refused,
 					.arg = signalling};
 
 	return transaction_layer_new(signalling->loop, &options, &user, &signalling->transactions);
@@ -279,6 +309,7 @@ int signalling_new(const struct signalling_options *options, struct signalling *
 	ret_problem->text[0] = '\0';
 	if (signalling) {
 		signalling->conf = options->conf;
+		signalling->refused_limit = (struct log_limit){.burst = 10, .interval_ms = 1000};
 		signalling->loop = options->loop;
 		signalling->metrics = options->metrics;
 		signalling->cdr = options->cdr;

@@ -8,9 +8,11 @@
 #ifndef CONTROLPLANE_APP_SIGNALLING_H
 #define CONTROLPLANE_APP_SIGNALLING_H
 
+#include "controlplane/inspection/inspection.h"
 #include "controlplane/media/media.h"
 #include "controlplane/overload/overload.h"
 #include "controlplane/transport/transport.h"
+#include "lib/log/log.h"
 
 struct api_sources;
 struct api_status;
@@ -42,6 +44,8 @@ struct signalling {
 	struct auth *auth;
 	struct auth_verdict *verdict; /* of the request that is at the door */
 	struct defence *defence;
+	struct inspection inspection;   /* of the request that is at the door */
+	struct log_limit refused_limit; /* of lines about what was refused for what it is */
 	struct registrar *registrar;
 	struct routing *routing;
 	struct trunk_table *trunks;

@@ -19,57 +19,12 @@ static void write_retry_after(struct sip_writer *out, void *arg)
 	sip_write_header(out, SIP_HEADER_RETRY_AFTER, "5");
 }
 
-/* What a caller may require. */
-static bool is_supported(struct view extension)
-{
-	return view_is_nocase(extension, "100rel") || view_is_nocase(extension, "timer") ||
-	       view_is_nocase(extension, "replaces");
-}
-
-static void write_unsupported(struct sip_writer *out, void *arg)
-{
-	const struct sip_message *invite = arg;
-	struct view token;
-
-	SIP_HEADER_FOREACH (invite, SIP_HEADER_REQUIRE, token)
-		if (!is_supported(token))
-			sip_write_header_view(out, SIP_HEADER_UNSUPPORTED, token);
-}
-
-static bool is_all_supported(const struct sip_message *invite)
-{
-	struct view token;
-
-	SIP_HEADER_FOREACH (invite, SIP_HEADER_REQUIRE, token)
-		if (!is_supported(token))
-			return false;
-	return true;
-}
-
-static void write_accept(struct sip_writer *out, void *arg)
-{
-	sip_write_header(out, SIP_HEADER_ACCEPT, "application/sdp");
-}
-
-/* What cannot become a call whoever sends it. 0, or the status to refuse with. */
-static unsigned judge(struct call_table *table, const struct sip_message *invite, bool is_emergency,
-		      struct transaction_reply *reply)
+/* No place for a call, whoever wants it. 0, or the status to refuse with; what is wrong with the INVITE itself was looked for
+ * at the door (controlplane/inspection). */
+static unsigned judge(struct call_table *table, bool is_emergency, struct transaction_reply *reply)
 {
 	const struct call_services *services = &table->services;
 
-	if (invite->uri.scheme != SIP_SCHEME_SIP && invite->uri.scheme != SIP_SCHEME_TEL)
-		return 416;
-	if (!is_all_supported(invite)) {
-		reply->headers = write_unsupported;
-		reply->arg = (void *)(uintptr_t)invite;
-		return 420;
-	}
-	if (invite->max_forwards == 0)
-		return 483;
-	if (invite->body.size > 0 && !sip_content_type_is(invite, "application/sdp")) {
-		reply->headers = write_accept;
-		return 415;
-	}
 	if ((table->active >= services->conf->sip.max_concurrent_calls && !is_emergency) ||
 	    !media_is_ready(services->media)) {
 		reply->headers = write_retry_after;
@@ -301,7 +256,7 @@ void invite_receive(struct call_table *table, struct transaction *transaction)
 	if (!authenticate(table, transaction, &account))
 		return;
 	invite_decide(table, trunk, account ? view_of(account->number) : VIEW_EMPTY, dialled_of(invite), &decision);
-	reply.status = judge(table, invite, decision.is_emergency, &reply);
+	reply.status = judge(table, decision.is_emergency, &reply);
 	if (!reply.status && sip_header_is_present(invite, SIP_HEADER_REPLACES)) {
 		receive_replacement(table, transaction, account);
 		return;

@@ -84,7 +84,9 @@ void session_close(struct leg *leg)
 
 bool session_is_in(const struct sip_message *message)
 {
-	return message->body.size > 0 && sip_content_type_is(message, "application/sdp");
+	struct view description;
+
+	return message->body.size > 0 && sip_body_find(message, "application/sdp", &description);
 }
 
 /* ---- reading ---- */
@@ -110,8 +112,12 @@ static int read_description(struct leg *from, const struct sip_message *message,
 	struct leg_media offered = {.is_known = true};
 	struct sdp_refusal refusal;
 	enum sdp_direction direction;
-	int error = sdp_parse(message->body, session, &refusal);
+	struct view description = VIEW_EMPTY;
+	int error;
 
+	/* Whole, or a part of a multipart body. */
+	(void)sip_body_find(message, "application/sdp", &description);
+	error = sdp_parse(description, session, &refusal);
 	if (error) {
 		log_call(LOG_LEVEL_WARNING, "call", from->call->id, "the %s's session description: %s (byte %zu)",
 			 cdr_side_name(from->side), refusal.sentence, refusal.offset);
@@ -130,7 +136,7 @@ static int read_description(struct leg *from, const struct sip_message *message,
 		 sdp_media_rtcp(session, *ret_audio, offered.rtcp_mux, &offered.rtcp) != 0)
 		offered.rtcp = (struct net_endpoint){0};
 	free(from->heard);
-	from->heard = view_dup(message->body);
+	from->heard = view_dup(description);
 	if (!from->heard)
 		return ERR_NOMEM;
 	direction = sdp_media_direction(session, *ret_audio);

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "controlplane/inspection/inspection.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
 
@@ -118,9 +119,16 @@ static void receive_in_dialog(struct call_table *table, struct transaction *tran
 	struct dialog *dialog = dialog_find(&table->dialogs, request);
 	struct leg_input input = {
 		.message = request, .flow = transaction_flow(transaction), .transaction = transaction};
+	struct transaction_reply refusal;
+	struct inspection inspection;
 
 	if (!dialog) {
 		transaction_respond_status(transaction, 481);
+		return;
+	}
+	if (!inspection_pass(request, &inspection)) {
+		inspection_refuse(&inspection, &refusal);
+		transaction_respond(transaction, &refusal);
 		return;
 	}
 	if (dialog_receive(dialog, request, transaction_flow(transaction)) != 0) {

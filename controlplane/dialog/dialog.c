@@ -89,6 +89,15 @@ static int contact_uri(const struct sip_message *message, struct view *ret_uri)
 	return ERR_SYNTAX;
 }
 
+/* Where the caller is to be reached: Contact, or From for a phone of RFC 2543, which may leave Contact out. */
+static int caller_uri(const struct sip_message *invite, struct view *ret_uri)
+{
+	if (sip_header_is_present(invite, SIP_HEADER_CONTACT))
+		return contact_uri(invite, ret_uri);
+	*ret_uri = invite->from.uri.text;
+	return invite->from.tag.at || invite->from.uri.host.size == 0 ? ERR_SYNTAX : 0;
+}
+
 /* Record-Route as the comma list that our Route header will be: in order for the callee's side, reversed for the
  * caller's (12.1.1, 12.1.2). */
 static int collect_routes(const struct sip_message *message, bool is_reversed, struct text *text)
@@ -138,7 +147,7 @@ int dialog_new_server(struct dialog_table *table, const struct sip_message *invi
 	dialog->remote_cseq = invite->cseq.number;
 	dialog->has_remote_cseq = true;
 	text_init(&text, routes, sizeof(routes));
-	if ((error = contact_uri(invite, &target)) || (error = keep(&dialog->remote_target, target)) ||
+	if ((error = caller_uri(invite, &target)) || (error = keep(&dialog->remote_target, target)) ||
 	    (error = collect_routes(invite, false, &text)) || (error = keep(&dialog->routes, text_view(&text))) ||
 	    (error = keep(&dialog->call_id, invite->call_id)) ||
 	    (error = keep(&dialog->local_tag, view_of(local_tag))) ||

@@ -168,6 +168,7 @@ struct reply {
 	struct auth_verdict verdict;
 	struct aor *aor;
 	unsigned status;
+	const char *why;
 };
 
 static void write_bindings(struct sip_writer *out, const struct aor *aor)
@@ -205,6 +206,7 @@ static void write_headers(struct sip_writer *out, void *arg)
 		sip_write_header_u32(out, SIP_HEADER_MIN_EXPIRES, reply->registrar->options.min_expires_s);
 		break;
 	default:
+		sip_write_header(out, SIP_HEADER_WARNING, "399 voxlane \"%s\"", reply->why);
 		break;
 	}
 }
@@ -244,6 +246,7 @@ void registrar_on_register(struct registrar *registrar, struct transaction *tran
 
 	registrar->stats.requests++;
 	reply.status = judge(&reply, flow, &why);
+	reply.why = why;
 	response.status = reply.status;
 	if (reply.status >= 400 && reply.status != 401) {
 		registrar->stats.refused++;

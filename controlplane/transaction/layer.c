@@ -25,6 +25,8 @@ static void on_message(void *arg, const struct transport_flow *flow, char *bytes
 		}
 		layer->stats.refused_broken++;
 		message.via.has_rport = true;
+		if (layer->user.on_refused)
+			layer->user.on_refused(layer->user.arg, &message, flow, refusal.status, refusal.sentence);
 		transaction_respond_stateless(layer, &message, flow, refusal.status, NULL, refusal.sentence);
 		transport_close(layer->transport, flow);
 	} else if (message.is_request) {
@@ -71,7 +73,8 @@ int transaction_layer_new(struct loop *loop, const struct transaction_options *o
 	o->memory_max = o->memory_max ? o->memory_max : (size_t)512 << 20;
 	o->retry_after_s = o->retry_after_s ? o->retry_after_s : 5;
 	if (map_init(&layer->servers, transaction_server_match) < 0 ||
-	    map_init(&layer->clients, transaction_client_match) < 0) {
+	    map_init(&layer->clients, transaction_client_match) < 0 ||
+	    map_init(&layer->merged, transaction_merged_match) < 0) {
 		transaction_layer_free(layer);
 		return ERR_NOMEM;
 	}
@@ -89,6 +92,7 @@ void transaction_layer_free(struct transaction_layer *layer)
 		transaction_free(LIST_ENTRY(link, struct transaction, link));
 	map_fini(&layer->servers);
 	map_fini(&layer->clients);
+	map_fini(&layer->merged);
 	free(layer);
 }
 

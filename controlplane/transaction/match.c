@@ -78,3 +78,45 @@ struct transaction *transaction_find_server(struct transaction_layer *layer, con
 
 	return node ? CONTAINER_OF(node, struct transaction, node) : NULL;
 }
+
+/* ---- merged requests: 8.2.2.2 ---- */
+
+/* What would be done twice. REGISTER and OPTIONS may come as often as they like; the registrar looks at CSeq itself. */
+static bool may_be_merged(const struct sip_message *request)
+{
+	bool does_something = request->method == SIP_METHOD_INVITE || request->method == SIP_METHOD_MESSAGE ||
+			      request->method == SIP_METHOD_SUBSCRIBE || request->method == SIP_METHOD_REFER;
+
+	return does_something && request->from.tag.at && !request->to.tag.at;
+}
+
+bool transaction_merged_match(const struct map_node *node, const void *key)
+{
+	const struct transaction *transaction = CONTAINER_OF(node, const struct transaction, merged);
+	const struct transaction_key *k = key;
+
+	return is_method(transaction, k) && transaction->request->cseq.number == k->message->cseq.number &&
+	       view_equal(transaction->request->call_id, k->message->call_id) &&
+	       view_equal(transaction->request->from.tag, k->message->from.tag);
+}
+
+uint64_t transaction_merged_hash(const struct transaction_key *key)
+{
+	const struct sip_message *message = key->message;
+
+	return hash_bytes(message->call_id.at, message->call_id.size) + message->cseq.number;
+}
+
+bool transaction_is_merged(struct transaction_layer *layer, const struct transaction_key *key)
+{
+	return may_be_merged(key->message) && map_find(&layer->merged, transaction_merged_hash(key), key);
+}
+
+void transaction_add_merged(struct transaction *transaction)
+{
+	struct transaction_key key = {transaction->request, transaction->method};
+
+	transaction->is_in_merged = may_be_merged(transaction->request);
+	if (transaction->is_in_merged)
+		map_add(&transaction->layer->merged, &transaction->merged, transaction_merged_hash(&key));
+}

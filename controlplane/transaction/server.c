@@ -115,6 +115,7 @@ static struct transaction *open_transaction(struct transaction_layer *layer, con
 	layer->stats.memory += sizeof(*request) + request->size;
 	transaction_token(layer, transaction->tag, OWN_TAG_SIZE);
 	map_add(&layer->servers, &transaction->node, transaction_server_hash(key));
+	transaction_add_merged(transaction);
 	return transaction;
 }
 
@@ -144,6 +145,17 @@ static void receive_cancel(struct transaction_layer *layer, const struct sip_mes
 		transaction_feed(invite, SERVER_INVITE_CANCEL, &(struct transaction_input){cancel, flow});
 }
 
+/* A proxy on the way forked it, and we are behind two of its branches. */
+static void refuse_merged(struct transaction_layer *layer, const struct sip_message *request,
+			  const struct transport_flow *flow)
+{
+	static const char why[] = "the same request came another way before";
+
+	if (layer->user.on_refused)
+		layer->user.on_refused(layer->user.arg, request, flow, 482, why);
+	transaction_respond_stateless(layer, request, flow, 482, NULL, why);
+}
+
 void transaction_receive_request(struct transaction_layer *layer, struct sip_message *message,
 				 const struct transport_flow *flow)
 {
@@ -165,6 +177,10 @@ void transaction_receive_request(struct transaction_layer *layer, struct sip_mes
 	} else {
 		if (!is_admitted(layer, message, flow))
 			return;
+		if (transaction_is_merged(layer, &key)) {
+			refuse_merged(layer, message, flow);
+			return;
+		}
 		transaction = has_room(layer, message) ? open_transaction(layer, &key, flow) : NULL;
 		if (!transaction) {
 			layer->stats.refused_limit++;

@@ -322,6 +322,8 @@ void transaction_free(struct transaction *transaction)
 	loop_defer_cancel(layer->loop, &transaction->broken);
 	loop_defer_cancel(layer->loop, &transaction->end);
 	map_del(transaction_is_server(transaction) ? &layer->servers : &layer->clients, &transaction->node);
+	if (transaction->is_in_merged)
+		map_del(&layer->merged, &transaction->merged);
 	list_del(&transaction->link);
 	if (transaction->request)
 		layer->stats.memory -= sizeof(*transaction->request) + transaction->request->size;

@@ -79,6 +79,9 @@ struct transaction_user {
 	 * used); of CANCEL only IGNORE is heeded. NULL: all are admitted. */
 	enum transaction_admission (*on_admission)(void *arg, const struct sip_message *request,
 						   const struct transport_flow *flow, struct transaction_reply *reply);
+	/* A request was refused for what it is (broken, or here for the second time), and why. May be NULL. */
+	void (*on_refused)(void *arg, const struct sip_message *request, const struct transport_flow *flow,
+			   unsigned status, const char *why);
 };
 
 struct transaction_options {

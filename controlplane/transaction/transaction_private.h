@@ -57,8 +57,10 @@ struct transaction {
 	struct transaction_layer *layer;
 	enum transaction_kind kind;
 	struct fsm fsm;
-	struct map_node node; /* in layer->servers or layer->clients */
-	struct list link;     /* in layer->all, or layer->resting */
+	struct map_node node;   /* in layer->servers or layer->clients */
+	struct map_node merged; /* server, outside a dialog: in layer->merged */
+	bool is_in_merged;
+	struct list link; /* in layer->all, or layer->resting */
 	bool rests;
 	uint64_t rests_since_ms;
 	struct transport_flow flow;
@@ -85,6 +87,7 @@ struct transaction_layer {
 	struct transaction_user user;
 	struct transaction_stats stats;
 	struct map servers, clients;
+	struct map merged;   /* servers again, by what a request keeps on any way: From tag, Call-ID, CSeq */
 	struct list all;     /* but those that rest */
 	struct list resting; /* have said their last and only absorb repetitions, the longest first */
 	struct {
@@ -144,6 +147,11 @@ bool transaction_client_match(const struct map_node *node, const void *key); /* 
 uint64_t transaction_server_hash(const struct transaction_key *key);
 uint64_t transaction_client_hash(struct view branch, enum sip_method method);
 struct transaction *transaction_find_server(struct transaction_layer *layer, const struct transaction_key *key);
+/* The same request, which came another way before (8.2.2.2). */
+bool transaction_merged_match(const struct map_node *node, const void *key); /* struct transaction_key */
+uint64_t transaction_merged_hash(const struct transaction_key *key);
+void transaction_add_merged(struct transaction *transaction);
+bool transaction_is_merged(struct transaction_layer *layer, const struct transaction_key *key);
 
 /* ---- client.c, server.c ---- */
 void transaction_receive_response(struct transaction_layer *layer, const struct sip_message *message,

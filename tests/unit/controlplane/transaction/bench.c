@@ -141,8 +141,8 @@ void bench_request(struct bench *bench, const char *method, const char *branch, 
 {
 	bench_receive(bench,
 		      "%s sip:b@192.0.2.1 SIP/2.0\nVia: SIP/2.0/%s 192.0.2.9;branch=%s\nFrom: <sip:a@x>;tag=a1\n"
-		      "To: <sip:b@x>\nCall-ID: call\nCSeq: 7 %s\nMax-Forwards: 70\n%sContent-Length: 0\n\n",
-		      method, transport_kind_name(bench->flow.kind), branch, method, headers);
+		      "To: <sip:b@x>\nCall-ID: call-%s\nCSeq: 7 %s\nMax-Forwards: 70\n%sContent-Length: 0\n\n",
+		      method, transport_kind_name(bench->flow.kind), branch, branch, method, headers);
 }
 
 void bench_answer(struct bench *bench, unsigned status, const char *to_tag)
