@@ -6,8 +6,8 @@
 static unsigned rank(const struct media *media, uint32_t index, uint8_t family, const struct net_address *source,
 		     bool is_local_host)
 {
-	const struct shm_address *address = &media->segment.addresses[index];
-	unsigned is_up = shm_address_is_up(&media->segment, index) ? 1 : 0;
+	const struct shm_address *address = &media->place->segment.addresses[index];
+	unsigned is_up = shm_address_is_up(&media->place->segment, index) ? 1 : 0;
 
 	/* A phone on this machine cannot be reached out of the port whose address is the machine's own: its packets
 	 * never leave. A phone that signals by one family there may still have the other. */
@@ -33,7 +33,7 @@ uint32_t media_addresses_toward(const struct media *media, const struct net_addr
 
 	if (media->options.route(media->options.route_arg, toward, &source, &is_local_host) < 0)
 		return 0;
-	for (uint32_t i = 0; i < media->segment.address_count; i++) {
+	for (uint32_t i = 0; i < media->place->segment.address_count; i++) {
 		unsigned r = rank(media, i, toward->family, &source, is_local_host);
 		uint32_t at = count;
 

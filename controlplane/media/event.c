@@ -112,28 +112,51 @@ static bool on_stream_event(struct media_stream *stream, const struct shm_event 
 
 static bool on_event(struct media *media, uint32_t worker, const struct shm_event *event)
 {
-	struct media_slot *slot;
+	struct media_slot slot;
+	bool is_orphan;
 
-	if (shm_event_check(&media->segment, worker, event) < 0) {
+	if (shm_event_check(&media->place->segment, worker, event) < 0) {
 		media->stats.bad_events++;
 		return true;
 	}
 	if (media->link != MEDIA_ATTACHED)
 		return true; /* for our predecessor; the directory will say what is left */
-	slot = &media->workers[worker].slots[event->id.index];
-	if (slot->stream && slot->stream->set.id.generation == event->id.generation)
-		return on_stream_event(slot->stream, event);
-	if (slot->orphan && slot->orphan->id.generation == event->id.generation && event->type == SHM_EVENT_STREAM_GONE)
-		media_orphan_del(media, slot->orphan);
+	/* What the event names may be a sibling's: then the dataplane lies, and nothing of that is touched. */
+	pthread_mutex_lock(&media->place->lock);
+	slot = media->place->workers[worker].slots[event->id.index];
+	if (slot.stream && slot.stream->media != media)
+		slot.stream = NULL;
+	is_orphan = slot.orphan && slot.orphan->media == media && slot.orphan->id.generation == event->id.generation;
+	pthread_mutex_unlock(&media->place->lock);
+	if (slot.stream && slot.stream->set.id.generation == event->id.generation)
+		return on_stream_event(slot.stream, event);
+	if (is_orphan && event->type == SHM_EVENT_STREAM_GONE)
+		media_orphan_del(media, slot.orphan);
 	return true;
+}
+
+/* Rings of clients that nobody of us is: what a control plane with more of them left there must not fill them. */
+static void drop_unclaimed(struct media *media, uint32_t worker)
+{
+	for (uint32_t c = media->options.client_count; c < media->place->segment.client_count; c++) {
+		struct shm_event_reader reader;
+		struct shm_event event;
+
+		(void)(shm_event_reader_init(&reader, &shm_segment_client(&media->place->segment, worker, c)->events) ==
+		       0);
+		for (int i = 0; i < MEDIA_EVENTS_A_TICK && shm_event_get(&reader, &event) == 0; i++)
+			;
+	}
 }
 
 void media_event_drain(struct media *media)
 {
-	for (uint32_t w = 0; w < media->segment.worker_count; w++) {
+	for (uint32_t w = 0; w < media->place->segment.worker_count; w++) {
+		if (media->is_first)
+			drop_unclaimed(media, w);
 		for (int i = 0; i < MEDIA_EVENTS_A_TICK; i++) {
 			struct shm_event event;
-			int error = shm_event_get(&media->workers[w].events, &event);
+			int error = shm_event_get(&media->rings[w].events, &event);
 
 			if (error == ERR_CORRUPT)
 				media_event_corrupt(media, w, "event");

@@ -20,7 +20,8 @@ static void reason_tell(struct media *media, const char *reason)
 
 static bool is_stalled(const struct media *media)
 {
-	uint64_t said_ms = atomic_load_explicit(&media->segment.header->dataplane_alive_ms, memory_order_relaxed);
+	uint64_t said_ms =
+		atomic_load_explicit(&media->place->segment.header->dataplane_alive_ms, memory_order_relaxed);
 	uint64_t now = loop_now_ms(media->loop);
 
 	return said_ms != 0 && now > said_ms && now - said_ms > MEDIA_STALLED_MS;
@@ -40,8 +41,8 @@ static bool ready_update(struct media *media)
 	media->is_ready = is_ready;
 	if (is_ready) {
 		reason_tell(media, "");
-		log_info("media", "the dataplane is ready: %u workers, %u media addresses", media->segment.worker_count,
-			 media->segment.address_count);
+		log_info("media", "the dataplane is ready: %u workers, %u media addresses",
+			 media->place->segment.worker_count, media->place->segment.address_count);
 	}
 	if (media->options.on_ready)
 		media->options.on_ready(is_ready, media->options.arg);
@@ -78,31 +79,51 @@ void media_link_detach(struct media *media)
 	LIST_FOREACH_SAFE (it, &media->orphans)
 		free(LIST_ENTRY(it, struct media_orphan, link));
 	list_init(&media->orphans);
-	media_place_fini(media);
-	shm_segment_close(&media->segment, media->path);
+	media_shared_leave(media);
 	media->link = MEDIA_AWAY;
 }
 
 /* ---- attach ---- */
 
+static void take_rings(struct media *media)
+{
+	for (uint32_t w = 0; w < media->place->segment.worker_count; w++) {
+		struct shm_client *client = shm_segment_client(&media->place->segment, w, media->options.client);
+
+		if (shm_command_writer_init(&media->rings[w].commands, &client->commands) < 0)
+			media_event_corrupt(media, w, "command");
+		if (shm_event_reader_init(&media->rings[w].events, &client->events) < 0)
+			media_event_corrupt(media, w, "event");
+	}
+}
+
+/* The others go along with what the first has found, once slots and ports are known. */
+static void try_join(struct media *media)
+{
+	if (!media_shared_join(media)) {
+		media_reason_set(media, "the dataplane is looked for");
+		return;
+	}
+	if (media->options.client >= media->place->segment.client_count) {
+		media_shared_leave(media);
+		reason_tell(media, "the dataplane was started with fewer sip.workers: restart it");
+		return;
+	}
+	take_rings(media);
+	media->stats.attached++;
+	media->link = MEDIA_ATTACHED;
+}
+
 static void try_attach(struct media *media)
 {
 	struct shm_refusal refusal;
 
-	if (shm_segment_attach(media->path, &media->segment, &refusal) < 0) {
+	if (media_shared_attach(media, &refusal) < 0) {
 		reason_tell(media, refusal.text);
 		return;
 	}
 	media->link = MEDIA_WAITING;
-	atomic_store_explicit(&media->segment.header->controller, media->controller, memory_order_relaxed);
-	for (uint32_t w = 0; w < media->segment.worker_count; w++) {
-		struct shm_worker *worker = shm_segment_worker(&media->segment, w);
-
-		if (shm_command_writer_init(&media->workers[w].commands, &worker->commands) < 0)
-			media_event_corrupt(media, w, "command");
-		if (shm_event_reader_init(&media->workers[w].events, &worker->events) < 0)
-			media_event_corrupt(media, w, "event");
-	}
+	take_rings(media);
 	media->attached_ms = media->undrained_ms = loop_now_ms(media->loop);
 	media->stats.attached++;
 	media_reason_set(media, "the dataplane was found a moment ago");
@@ -110,19 +131,26 @@ static void try_attach(struct media *media)
 
 static bool rings_are_drained(const struct media *media)
 {
-	for (uint32_t w = 0; w < media->segment.worker_count; w++)
-		if (!shm_command_is_drained(&media->workers[w].commands))
-			return false;
+	const struct shm_segment *segment = &media->place->segment;
+
+	for (uint32_t w = 0; w < segment->worker_count; w++)
+		for (uint32_t c = 0; c < segment->client_count; c++) {
+			struct shm_command_writer writer;
+
+			if (shm_command_writer_init(&writer, &shm_segment_client(segment, w, c)->commands) == 0 &&
+			    !shm_command_is_drained(&writer))
+				return false;
+		}
 	return true;
 }
 
 /* Slots that no orphan has; the lowest ends on top of the stack. */
 static void fill_free_slots(struct media *media)
 {
-	for (uint32_t w = 0; w < media->segment.worker_count; w++) {
-		struct media_worker *worker = &media->workers[w];
+	for (uint32_t w = 0; w < media->place->segment.worker_count; w++) {
+		struct media_worker *worker = &media->place->workers[w];
 
-		for (uint32_t i = media->segment.streams_per_worker; i-- > 0;)
+		for (uint32_t i = media->place->segment.streams_per_worker; i-- > 0;)
 			if (!worker->slots[i].orphan)
 				worker->free_slots[worker->free_count++] = i;
 	}
@@ -188,6 +216,7 @@ static bool go_on(struct media *media)
 		return true;
 	}
 	fill_free_slots(media);
+	media_shared_publish(media);
 	if (!list_is_empty(&media->orphans))
 		log_info("media",
 			 "streams of an earlier control plane are in the dataplane; each is ended when silent");
@@ -214,11 +243,18 @@ static void ask_again(struct media *media, uint64_t now)
 static void check(struct media *media, uint64_t now)
 {
 	media->checked_ms = now;
-	if (media->link == MEDIA_AWAY) {
+	if (media->link == MEDIA_AWAY && media->is_first) {
 		try_attach(media);
 		return;
 	}
-	if (!shm_segment_peer_is_alive(&media->segment)) {
+	if (media->link == MEDIA_AWAY) {
+		try_join(media);
+		if (media->link == MEDIA_ATTACHED && place_all_again(media))
+			media_program_flush(media);
+		return;
+	}
+	if (media->is_first ? !shm_segment_peer_is_alive(&media->place->segment)
+			    : atomic_load_explicit(&media->place->is_dead, memory_order_acquire)) {
 		media_event_drain(media); /* its last words; then nothing more is to be had from it */
 		if (media->is_dead)
 			return;
@@ -226,7 +262,8 @@ static void check(struct media *media, uint64_t now)
 		reason_tell(media, "the dataplane is gone; waiting for it to come back");
 		return;
 	}
-	atomic_store_explicit(&media->segment.header->controller_alive_ms, now, memory_order_relaxed);
+	if (media->is_first)
+		atomic_store_explicit(&media->place->segment.header->controller_alive_ms, now, memory_order_relaxed);
 	ask_again(media, now);
 }
 

@@ -14,15 +14,6 @@ const char *media_event_name(unsigned type)
 
 /* ---- life ---- */
 
-static uint32_t random_generation(struct loop *loop)
-{
-	uint32_t generation = 0;
-
-	while (generation == 0)
-		loop_random(loop, &generation, sizeof(generation));
-	return generation;
-}
-
 static void on_flush(void *arg)
 {
 	struct media *media = arg;
@@ -47,12 +38,14 @@ static void on_bury(void *arg)
 	free_streams(&media->streams);
 	free_streams(&media->ending);
 	free_streams(&media->finished);
+	media_shared_put(media->shared);
 	free(media);
 }
 
 int media_new(struct loop *loop, const struct media_options *options, struct media **ret_media)
 {
 	struct media *media;
+	int error = 0;
 
 	if (!options->segment_path || !options->route || options->dscp > 63)
 		return ERR_INVALID;
@@ -71,8 +64,18 @@ int media_new(struct loop *loop, const struct media_options *options, struct med
 	if (media->options.orphan_cap_ms == 0)
 		media->options.orphan_cap_ms = 4 * 3600 * 1000;
 	media->refusals = (struct log_limit){.burst = 10, .interval_ms = 1000};
-	media->controller = random_generation(loop);
-	media->next_generation = random_generation(loop);
+	media->options.client_count = MAX(options->client_count, 1u);
+	media->is_first = !options->sibling;
+	if (options->sibling)
+		media->shared = media_shared_get(options->sibling->shared);
+	else
+		error = media_shared_new(loop, &media->shared);
+	if (error) {
+		free(media);
+		return error;
+	}
+	media->options.sibling = NULL;
+	media->next_generation = media_random_generation(loop);
 	list_init(&media->streams);
 	list_init(&media->ending);
 	list_init(&media->finished);
@@ -136,14 +139,14 @@ void media_stats(const struct media *media, struct media_stats *ret_stats)
 
 uint32_t media_worker_count(const struct media *media)
 {
-	return media->link == MEDIA_AWAY ? 0 : media->segment.worker_count;
+	return media->link == MEDIA_AWAY ? 0 : media->place->segment.worker_count;
 }
 
 uint64_t media_worker_counter(const struct media *media, uint32_t worker, enum worker_counter counter)
 {
 	if (worker >= media_worker_count(media) || counter >= WORKER_COUNTER_COUNT)
 		return 0;
-	return atomic_load_explicit(&shm_segment_worker(&media->segment, worker)->counters.values[counter],
+	return atomic_load_explicit(&shm_segment_worker(&media->place->segment, worker)->counters.values[counter],
 				    memory_order_relaxed);
 }
 
@@ -151,20 +154,20 @@ uint64_t media_worker_drops(const struct media *media, uint32_t worker, enum dro
 {
 	if (worker >= media_worker_count(media) || reason >= DROP_COUNT)
 		return 0;
-	return atomic_load_explicit(&shm_segment_worker(&media->segment, worker)->counters.drops[reason],
+	return atomic_load_explicit(&shm_segment_worker(&media->place->segment, worker)->counters.drops[reason],
 				    memory_order_relaxed);
 }
 
 const struct shm_address *media_address(const struct media *media, uint32_t index)
 {
-	if (media->link == MEDIA_AWAY || index >= media->segment.address_count)
+	if (media->link == MEDIA_AWAY || index >= media->place->segment.address_count)
 		return NULL;
-	return &media->segment.addresses[index];
+	return &media->place->segment.addresses[index];
 }
 
 bool media_address_is_up(const struct media *media, uint32_t index)
 {
-	return media_address(media, index) && shm_address_is_up(&media->segment, index);
+	return media_address(media, index) && shm_address_is_up(&media->place->segment, index);
 }
 
 struct shm_stream_counters media_counters_add(const struct shm_stream_counters *earlier,

@@ -34,7 +34,11 @@ struct media_options {
 	uint32_t orphan_timeout_ms; /* 0: 10 s */
 	uint32_t orphan_cap_ms;     /* 0: 4 h */
 	uint8_t dscp;               /* of all media, 0..63 */
-	media_route *route;         /* needed */
+	/* Several signalling threads: each has a media of its own, with rings of its own, and all take slots and ports from the
+	 * same. The first one made finds the dataplane; the others name it here, while it lives, and go along. */
+	struct media *sibling;
+	uint32_t client, client_count; /* which of how many; the first is 0, client_count 0 is 1 */
+	media_route *route;            /* needed */
 	void *route_arg;
 	void (*on_ready)(bool is_ready, void *arg); /* each time media_is_ready changes; may be NULL */
 	void *arg;

@@ -13,6 +13,8 @@
 #include "lib/log/log.h"
 #include "lib/shm/shm.h"
 
+#include <pthread.h>
+
 #define MEDIA_TICK_MS       5    /* events are read that often while there are streams */
 #define MEDIA_TICK_IDLE_MS  50   /* and that often without */
 #define MEDIA_CHECK_MS      200  /* is the dataplane there, is it alive */
@@ -32,6 +34,7 @@ enum media_link {
 /* A stream of an earlier control plane, or the remains of one. */
 struct media_orphan {
 	struct list link;
+	struct media *media; /* who ends it */
 	struct shm_stream_id id, source;
 	uint16_t address, local_port;
 	bool has_port; /* false: the port was already somebody's */
@@ -45,9 +48,13 @@ struct media_slot {
 	struct media_orphan *orphan;
 };
 
-struct media_worker {
+/* One's own rings to a worker of the dataplane. */
+struct media_rings {
 	struct shm_command_writer commands;
 	struct shm_event_reader events;
+};
+
+struct media_worker {
 	struct media_slot *slots; /* streams_per_worker */
 	uint32_t *free_slots;     /* a stack: low indices are used first, so that few pages are */
 	uint32_t free_count;
@@ -59,6 +66,29 @@ struct media_pool {
 	uint32_t pair_count, free_count;
 	uint32_t next; /* where to look first: behind the one given out last */
 	uint16_t first_port;
+};
+
+/* One life of the dataplane: its segment, and which slots and ports of it are taken. Shared by the media of all signalling
+ * threads; the last that lets go of it unmaps. The lock is over workers and pools, and over the lives of what slots point to. */
+struct media_place {
+	/* set before it is shared */
+	struct shm_segment segment;
+	char path[MEDIA_PATH_SIZE];
+	uint32_t controller;
+	/* any thread */
+	_Atomic uint32_t references;
+	_Atomic bool is_dead;
+	pthread_mutex_t lock; /* recursive */
+	struct media_worker workers[SHM_WORKERS_MAX];
+	struct media_pool pools[SHM_ADDRESSES_MAX];
+};
+
+/* What siblings have in common: the first finds the dataplane and shows it to the others. */
+struct media_shared {
+	_Atomic uint32_t references;
+	pthread_mutex_t lock;      /* over place */
+	struct media_place *place; /* NULL: none that is attached and alive */
+	uint32_t controller;       /* generation of our life */
 };
 
 enum media_stream_state {
@@ -95,7 +125,8 @@ struct media {
 	struct loop *loop;
 	char path[MEDIA_PATH_SIZE];
 	struct media_options options;
-	uint32_t controller;      /* generation of our life */
+	struct media_shared *shared;
+	bool is_first;
 	uint32_t next_generation; /* of streams */
 	bool is_dead;             /* media_free was called */
 	bool is_ready;
@@ -109,16 +140,29 @@ struct media {
 	struct log_limit refusals;
 
 	/* of the attached dataplane */
-	struct shm_segment segment;
-	struct media_worker workers[SHM_WORKERS_MAX];
-	struct media_pool pools[SHM_ADDRESSES_MAX];
+	struct media_place *place; /* NULL while AWAY */
+	struct media_rings rings[SHM_WORKERS_MAX];
 	uint64_t attached_ms, checked_ms, swept_ms;
 	uint64_t undrained_ms; /* WAITING: when something was still in a command ring last */
 };
 
-/* ---- place.c: slots and ports of the attached dataplane ---- */
+/* ---- shared.c: the mapping that all siblings use ---- */
+uint32_t media_random_generation(struct loop *loop); /* never 0 */
+int media_shared_new(struct loop *loop, struct media_shared **ret_shared) WARN_UNUSED;
+struct media_shared *media_shared_get(struct media_shared *shared);
+void media_shared_put(struct media_shared *shared);
+/* Maps the segment for media, the first. As shm_segment_attach; ERR_NOMEM. */
+int media_shared_attach(struct media *media, struct shm_refusal *ret_refusal) WARN_UNUSED;
+/* Slots and ports are ready: siblings may come. */
+void media_shared_publish(struct media *media);
+/* What the first has published, for a sibling. False: nothing (any more). */
+bool media_shared_join(struct media *media);
+/* Lets go of it; when the first does so it is over for all. */
+void media_shared_leave(struct media *media);
+
+/* ---- place.c: slots and ports of the attached dataplane; any sibling's thread ---- */
 int media_place_init(struct media *media) WARN_UNUSED;
-void media_place_fini(struct media *media);
+void media_place_fini(struct media_place *place);
 /* Gives the stream a slot on that worker and a free port of that address. ERR_LIMIT. */
 int media_place_new(struct media_stream *stream, uint32_t worker, uint32_t address) WARN_UNUSED;
 /* Gives a stream of an earlier dataplane a slot, and its address and port again. ERR_NOT_FOUND, ERR_LIMIT. */

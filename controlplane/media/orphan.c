@@ -10,6 +10,7 @@ int media_orphan_new(struct media *media, uint32_t worker, uint32_t index, const
 
 	if (!orphan)
 		return ERR_NOMEM;
+	orphan->media = media;
 	orphan->id = (struct shm_stream_id){.worker = (uint16_t)worker, .index = index, .generation = row->generation};
 	orphan->source = (struct shm_stream_id){
 		.worker = (uint16_t)worker, .index = row->source_index, .generation = row->source_generation};
@@ -32,14 +33,14 @@ void media_orphan_del(struct media *media, struct media_orphan *orphan)
 /* A row that would not hold still or cannot be is left alone here: slot_take looks again before the slot is used. */
 int media_orphan_scan(struct media *media)
 {
-	for (uint32_t w = 0; w < media->segment.worker_count; w++) {
+	for (uint32_t w = 0; w < media->place->segment.worker_count; w++) {
 		uint32_t index = 0, until;
 
-		while (shm_rows_next(&media->segment, w, &index, &until)) {
+		while (shm_rows_next(&media->place->segment, w, &index, &until)) {
 			for (; index < until; index++) {
 				struct shm_stream_row row;
 
-				if (shm_stream_read(&media->segment, w, index, &row) == 0 &&
+				if (shm_stream_read(&media->place->segment, w, index, &row) == 0 &&
 				    media_orphan_new(media, w, index, &row) < 0)
 					return ERR_NOMEM;
 			}
@@ -52,7 +53,7 @@ int media_orphan_scan(struct media *media)
 static bool refresh(struct media *media, struct media_orphan *orphan)
 {
 	struct shm_stream_row row;
-	int error = shm_stream_read(&media->segment, orphan->id.worker, orphan->id.index, &row);
+	int error = shm_stream_read(&media->place->segment, orphan->id.worker, orphan->id.index, &row);
 
 	if (error == ERR_EMPTY || (error == 0 && row.generation != orphan->id.generation))
 		return false;
@@ -67,8 +68,8 @@ static uint64_t active_ms(const struct media *media, const struct media_orphan *
 	const struct shm_stream_id *source = &orphan->source;
 	uint64_t active = MAX(orphan->heard_ms, orphan->found_ms);
 
-	if (source->generation != 0 && source->index < media->segment.streams_per_worker) {
-		const struct media_orphan *other = media->workers[source->worker].slots[source->index].orphan;
+	if (source->generation != 0 && source->index < media->place->segment.streams_per_worker) {
+		const struct media_orphan *other = media->place->workers[source->worker].slots[source->index].orphan;
 
 		if (other && other->id.generation == source->generation)
 			active = MAX(active, other->heard_ms);
@@ -89,6 +90,10 @@ void media_orphan_sweep(struct media *media)
 {
 	uint64_t now = loop_now_ms(media->loop), swept = 0;
 
+	if (list_is_empty(&media->orphans))
+		return;
+	/* Siblings' orphans are looked at for what they heard. */
+	pthread_mutex_lock(&media->place->lock);
 	LIST_FOREACH_SAFE (it, &media->orphans) {
 		struct media_orphan *orphan = LIST_ENTRY(it, struct media_orphan, link);
 
@@ -103,6 +108,7 @@ void media_orphan_sweep(struct media *media)
 		swept += orphan->del_ms == 0;
 		orphan->del_ms = now;
 	}
+	pthread_mutex_unlock(&media->place->lock);
 	media->stats.orphans_swept += swept;
 	if (swept > 0)
 		log_info("media", "%llu streams of an earlier control plane are ended: silent, or too old",

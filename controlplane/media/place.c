@@ -1,4 +1,5 @@
-/* Where streams live in the attached dataplane: slots of workers, pairs of ports of addresses. */
+/* Where streams live in the attached dataplane: slots of workers, pairs of ports of addresses. All signalling threads take
+ * from the same, so the lock of the place is held, for a look-up each time. */
 #include "controlplane/media/media_private.h"
 
 #include <stdlib.h>
@@ -70,41 +71,41 @@ static int pool_init(struct media *media, struct media_pool *pool, const struct 
 
 int media_place_init(struct media *media)
 {
-	uint32_t streams = media->segment.streams_per_worker;
+	uint32_t streams = media->place->segment.streams_per_worker;
 
-	for (uint32_t w = 0; w < media->segment.worker_count; w++) {
-		struct media_worker *worker = &media->workers[w];
+	for (uint32_t w = 0; w < media->place->segment.worker_count; w++) {
+		struct media_worker *worker = &media->place->workers[w];
 
 		worker->slots = calloc(streams, sizeof(*worker->slots));
 		worker->free_slots = calloc(streams, sizeof(*worker->free_slots));
 		if (!worker->slots || !worker->free_slots)
 			return ERR_NOMEM;
 	}
-	for (uint32_t a = 0; a < media->segment.address_count; a++)
-		if (pool_init(media, &media->pools[a], &media->segment.addresses[a]) < 0)
+	for (uint32_t a = 0; a < media->place->segment.address_count; a++)
+		if (pool_init(media, &media->place->pools[a], &media->place->segment.addresses[a]) < 0)
 			return ERR_NOMEM;
 	return 0;
 }
 
-void media_place_fini(struct media *media)
+void media_place_fini(struct media_place *place)
 {
 	for (uint32_t w = 0; w < SHM_WORKERS_MAX; w++) {
-		free(media->workers[w].slots);
-		free(media->workers[w].free_slots);
+		free(place->workers[w].slots);
+		free(place->workers[w].free_slots);
 	}
 	for (uint32_t a = 0; a < SHM_ADDRESSES_MAX; a++)
-		free(media->pools[a].used);
-	memset(media->workers, 0, sizeof(media->workers));
-	memset(media->pools, 0, sizeof(media->pools));
+		free(place->pools[a].used);
 }
 
 uint32_t media_place_worker(const struct media *media)
 {
 	uint32_t best = 0;
 
-	for (uint32_t w = 1; w < media->segment.worker_count; w++)
-		if (media->workers[w].free_count > media->workers[best].free_count)
+	pthread_mutex_lock(&media->place->lock);
+	for (uint32_t w = 1; w < media->place->segment.worker_count; w++)
+		if (media->place->workers[w].free_count > media->place->workers[best].free_count)
 			best = w;
+	pthread_mutex_unlock(&media->place->lock);
 	return best;
 }
 
@@ -112,14 +113,14 @@ uint32_t media_place_worker(const struct media *media)
  * by our predecessor. */
 static int slot_take(struct media *media, uint32_t worker_index, uint32_t *ret_slot)
 {
-	struct media_worker *worker = &media->workers[worker_index];
+	struct media_worker *worker = &media->place->workers[worker_index];
 
 	while (worker->free_count > 0) {
 		uint32_t slot = worker->free_slots[--worker->free_count];
 		struct shm_stream_row row;
-		int error = shm_stream_read(&media->segment, worker_index, slot, &row);
+		int error = shm_stream_read(&media->place->segment, worker_index, slot, &row);
 
-		if (error == ERR_EMPTY || (error == 0 && row.controller == media->controller)) {
+		if (error == ERR_EMPTY || (error == 0 && row.controller == media->place->controller)) {
 			*ret_slot = slot;
 			return 0;
 		}
@@ -139,14 +140,14 @@ static void slot_set(struct media_stream *stream, uint32_t worker, uint32_t slot
 		(struct shm_stream_id){.worker = (uint16_t)worker, .index = slot, .generation = media->next_generation};
 	if (++media->next_generation == 0)
 		media->next_generation = 1;
-	media->workers[worker].slots[slot].stream = stream;
+	media->place->workers[worker].slots[slot].stream = stream;
 	stream->is_placed = true;
 	stream->is_programmed = false;
 }
 
 static void slot_free(struct media *media, const struct shm_stream_id *id)
 {
-	struct media_worker *worker = &media->workers[id->worker];
+	struct media_worker *worker = &media->place->workers[id->worker];
 
 	worker->slots[id->index] = (struct media_slot){.stream = NULL};
 	worker->free_slots[worker->free_count++] = id->index;
@@ -155,19 +156,23 @@ static void slot_free(struct media *media, const struct shm_stream_id *id)
 int media_place_new(struct media_stream *stream, uint32_t worker, uint32_t address)
 {
 	struct media *media = stream->media;
-	const struct shm_address *row = &media->segment.addresses[address];
+	const struct shm_address *row = &media->place->segment.addresses[address];
 	uint32_t slot;
 	uint16_t port;
-	int error = port_take_next(&media->pools[address], &port);
+	int error;
 
+	pthread_mutex_lock(&media->place->lock);
+	error = port_take_next(&media->place->pools[address], &port);
+	if (!error) {
+		error = slot_take(media, worker, &slot);
+		if (error)
+			port_give_back(&media->place->pools[address], port);
+		else
+			slot_set(stream, worker, slot);
+	}
+	pthread_mutex_unlock(&media->place->lock);
 	if (error)
 		return error;
-	error = slot_take(media, worker, &slot);
-	if (error) {
-		port_give_back(&media->pools[address], port);
-		return error;
-	}
-	slot_set(stream, worker, slot);
 	stream->set.address = (uint16_t)address;
 	stream->set.local_port = port;
 	stream->local = (struct net_endpoint){.address = row->address, .port = port};
@@ -180,20 +185,24 @@ int media_place_new(struct media_stream *stream, uint32_t worker, uint32_t addre
 int media_place_again(struct media_stream *stream)
 {
 	struct media *media = stream->media;
-	uint32_t worker = stream->set.id.worker % media->segment.worker_count, address = 0, slot;
-	int error;
+	uint32_t worker = stream->set.id.worker % media->place->segment.worker_count, address = 0, slot;
+	int error = ERR_NOT_FOUND;
 
-	while (address < media->segment.address_count &&
-	       !net_address_is_equal(&media->segment.addresses[address].address, &stream->local.address))
+	while (address < media->place->segment.address_count &&
+	       !net_address_is_equal(&media->place->segment.addresses[address].address, &stream->local.address))
 		address++;
-	if (address == media->segment.address_count || !port_take(&media->pools[address], stream->local.port))
-		return ERR_NOT_FOUND;
-	error = slot_take(media, worker, &slot);
-	if (error) {
-		port_give_back(&media->pools[address], stream->local.port);
-		return error;
+	pthread_mutex_lock(&media->place->lock);
+	if (address < media->place->segment.address_count &&
+	    port_take(&media->place->pools[address], stream->local.port)) {
+		error = slot_take(media, worker, &slot);
+		if (error)
+			port_give_back(&media->place->pools[address], stream->local.port);
+		else
+			slot_set(stream, worker, slot);
 	}
-	slot_set(stream, worker, slot);
+	pthread_mutex_unlock(&media->place->lock);
+	if (error)
+		return error;
 	stream->set.address = (uint16_t)address;
 	stream->set.local_port = stream->local.port;
 	return 0;
@@ -205,21 +214,27 @@ void media_place_del(struct media_stream *stream)
 
 	if (!stream->is_placed)
 		return;
-	port_give_back(&media->pools[stream->set.address], stream->set.local_port);
+	pthread_mutex_lock(&media->place->lock);
+	port_give_back(&media->place->pools[stream->set.address], stream->set.local_port);
 	slot_free(media, &stream->set.id);
+	pthread_mutex_unlock(&media->place->lock);
 	stream->is_placed = false;
 	stream->is_programmed = false;
 }
 
 void media_place_orphan(struct media *media, struct media_orphan *orphan)
 {
-	media->workers[orphan->id.worker].slots[orphan->id.index].orphan = orphan;
-	orphan->has_port = port_take(&media->pools[orphan->address], orphan->local_port);
+	pthread_mutex_lock(&media->place->lock);
+	media->place->workers[orphan->id.worker].slots[orphan->id.index].orphan = orphan;
+	orphan->has_port = port_take(&media->place->pools[orphan->address], orphan->local_port);
+	pthread_mutex_unlock(&media->place->lock);
 }
 
 void media_place_orphan_del(struct media *media, struct media_orphan *orphan)
 {
+	pthread_mutex_lock(&media->place->lock);
 	if (orphan->has_port)
-		port_give_back(&media->pools[orphan->address], orphan->local_port);
+		port_give_back(&media->place->pools[orphan->address], orphan->local_port);
 	slot_free(media, &orphan->id);
+	pthread_mutex_unlock(&media->place->lock);
 }

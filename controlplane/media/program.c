@@ -15,9 +15,9 @@ static int put(struct media *media, uint32_t worker, const struct shm_command *c
 	int error;
 
 	/* Our own mistakes end here, where they can be found. */
-	if (BUG_ON(shm_command_check(&media->segment, worker, command) < 0))
+	if (BUG_ON(shm_command_check(&media->place->segment, worker, command) < 0))
 		return 0;
-	error = shm_command_put(&media->workers[worker].commands, command);
+	error = shm_command_put(&media->rings[worker].commands, command);
 	if (error == 0)
 		media->stats.programmed++;
 	else if (error == ERR_CORRUPT)
@@ -73,7 +73,7 @@ void media_program_flush(struct media *media)
 		/* That worker's ring is full: the others may have room, this one is tried at the next tick. */
 		media->stats.postponed++;
 		full |= bit;
-		if ((uint32_t)__builtin_popcountll(full) == media->segment.worker_count)
+		if ((uint32_t)__builtin_popcountll(full) == media->place->segment.worker_count)
 			return;
 	}
 }

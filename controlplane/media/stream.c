@@ -62,7 +62,7 @@ int media_stream_new(struct media *media, const struct net_address *toward, cons
 	list_init(&stream->pending_link);
 	list_init(&stream->sinks);
 	list_init(&stream->sink_link);
-	stream->set.controller = media->controller;
+	stream->set.controller = media->shared->controller;
 	stream->set.rtp_timeout_ms = media->options.rtp_timeout_ms;
 	stream->set.dscp = media->options.dscp;
 	stream->set.flags = SHM_STREAM_LEARN | SHM_STREAM_RECEIVE | SHM_STREAM_SEND;
@@ -194,7 +194,8 @@ void media_stream_counters(const struct media_stream *stream, struct shm_stream_
 	*ret_counters = stream->earlier;
 	if (stream->state == MEDIA_STREAM_FINISHED)
 		*ret_counters = media_counters_add(&stream->earlier, &stream->final);
-	else if (stream->is_programmed && shm_stream_read(&stream->media->segment, id->worker, id->index, &row) == 0 &&
+	else if (stream->is_programmed &&
+		 shm_stream_read(&stream->media->place->segment, id->worker, id->index, &row) == 0 &&
 		 row.generation == id->generation)
 		*ret_counters = media_counters_add(&stream->earlier, &row.counters);
 }

@@ -166,7 +166,9 @@ static int start_segment(struct program *program)
 {
 	struct shm_address addresses[SHM_ADDRESSES_MAX];
 	struct shm_refusal refusal = {""};
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct shm_layout layout = {.worker_count = program->conf->dataplane.workers,
+				    .client_count = conf_signalling_workers(program->conf, (uint32_t)MAX(cores, 1)),
 				    .streams_per_worker = program->conf->dataplane.streams_per_worker,
 				    .addresses = addresses,
 				    .address_count = port_fill_addresses(&program->ports, addresses)};

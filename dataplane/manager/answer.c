@@ -7,19 +7,27 @@ bool manager_tell_kept(struct manager *manager, uint16_t index)
 {
 	struct manager_worker *w = &manager->workers[index];
 
-	if (w->has_kept)
-		w->has_kept = shm_event_put(&w->events, &w->kept) == ERR_FULL;
-	return !w->has_kept;
+	for (uint32_t i = 0; w->kept_count > 0 && i < manager->segment->client_count; i++) {
+		struct manager_client *client = &w->clients[i];
+
+		if (!client->has_kept || shm_event_put(&client->events, &client->kept) == ERR_FULL)
+			continue;
+		client->has_kept = false;
+		w->kept_count--;
+	}
+	return w->kept_count == 0;
 }
 
-void manager_tell(struct manager *manager, uint16_t index, const struct shm_event *event)
+void manager_tell(struct manager *manager, uint16_t index, uint8_t client_index, const struct shm_event *event)
 {
 	struct manager_worker *w = &manager->workers[index];
-	int error = shm_event_put(&w->events, event);
+	struct manager_client *client = &w->clients[client_index];
+	int error = shm_event_put(&client->events, event);
 
 	if (error == ERR_FULL) {
-		w->kept = *event;
-		w->has_kept = true;
+		client->kept = *event;
+		client->has_kept = true;
+		w->kept_count++;
 	} else if (error) {
 		log_error("manager", "worker %u: event %s: %s", index, shm_event_name(event->type), error_text(error));
 	}
@@ -48,7 +56,7 @@ static void on_gone(struct manager *manager, uint16_t index, const struct worker
 	manager->ports_taken[slot->address][slot->local_port / 64] &= ~(UINT64_C(3) << slot->local_port % 64);
 	slot->state = MANAGER_SLOT_FREE;
 	event.u.final = operation->final;
-	manager_tell(manager, index, &event);
+	manager_tell(manager, index, slot->client, &event);
 }
 
 static void on_done(struct manager *manager, uint16_t index, struct worker_operation *operation, uint64_t now_ms)
@@ -98,7 +106,7 @@ static void on_told(struct manager *manager, uint16_t index, const struct stage_
 	} else {
 		event.u.silent_ms = told->u.silent_ms;
 	}
-	manager_tell(manager, index, &event);
+	manager_tell(manager, index, slot->client, &event);
 }
 
 void manager_take_answers(struct manager *manager, uint16_t index, uint64_t now_ms)

@@ -3,13 +3,20 @@
 
 #include "lib/log/log.h"
 
-static void refuse(struct manager *manager, uint16_t index, const struct shm_stream_id *id, int error, uint64_t now_ms)
+/* Where a command came from: which worker's rings, which client's. */
+struct origin {
+	uint16_t index;
+	uint8_t client;
+	uint64_t now_ms;
+};
+
+static void refuse(struct manager *manager, const struct origin *from, const struct shm_stream_id *id, int error)
 {
-	struct shm_event event = {.type = SHM_EVENT_STREAM_REFUSED, .error = error, .id = *id, .time_ms = now_ms};
+	struct shm_event event = {.type = SHM_EVENT_STREAM_REFUSED, .error = error, .id = *id, .time_ms = from->now_ms};
 
 	/* A name that no stream can have gets no answer: there is nobody that it could be about. */
-	if (shm_event_check(manager->segment, index, &event) == 0)
-		manager_tell(manager, index, &event);
+	if (shm_event_check(manager->segment, from->index, &event) == 0)
+		manager_tell(manager, from->index, from->client, &event);
 }
 
 static void take_ports(struct manager *manager, uint16_t address, uint16_t port)
@@ -33,9 +40,9 @@ static int check_set(const struct manager *manager, const struct manager_slot *s
 	return manager_port_is_taken(manager, set->address, set->local_port) ? ERR_EXISTS : 0;
 }
 
-static void prepare_set(struct manager *manager, uint16_t index, const struct shm_stream_set *set, uint64_t now_ms)
+static void prepare_set(struct manager *manager, const struct origin *from, const struct shm_stream_set *set)
 {
-	struct manager_worker *w = &manager->workers[index];
+	struct manager_worker *w = &manager->workers[from->index];
 	struct manager_slot *slot = &w->slots[set->id.index];
 	int error = check_set(manager, slot, set);
 	struct worker_operation *operation;
@@ -47,7 +54,7 @@ static void prepare_set(struct manager *manager, uint16_t index, const struct sh
 		error = manager_secure(manager, &operation->wish);
 	if (error) {
 		manager_operation_put(w, operation);
-		refuse(manager, index, &set->id, error, now_ms);
+		refuse(manager, from, &set->id, error);
 		return;
 	}
 	if (slot->state == MANAGER_SLOT_FREE) {
@@ -57,6 +64,7 @@ static void prepare_set(struct manager *manager, uint16_t index, const struct sh
 			.address = set->address,
 			.local_port = set->local_port,
 			.state = MANAGER_SLOT_LIVE,
+			.client = from->client,
 		};
 		take_ports(manager, set->address, set->local_port);
 	}
@@ -66,52 +74,53 @@ static void prepare_set(struct manager *manager, uint16_t index, const struct sh
 	manager_operation_send(w, operation);
 }
 
-static void prepare_del(struct manager *manager, uint16_t index, const struct shm_stream_del *del, uint64_t now_ms)
+static void prepare_del(struct manager *manager, const struct origin *from, const struct shm_stream_del *del)
 {
-	struct manager_worker *w = &manager->workers[index];
+	struct manager_worker *w = &manager->workers[from->index];
 	struct manager_slot *slot = &w->slots[del->id.index];
 	struct worker_operation *operation;
 
 	if (slot->state == MANAGER_SLOT_FREE || slot->generation != del->id.generation) {
 		/* The wanted state is there already. */
-		struct shm_event event = {.type = SHM_EVENT_STREAM_GONE, .id = del->id, .time_ms = now_ms};
+		struct shm_event event = {.type = SHM_EVENT_STREAM_GONE, .id = del->id, .time_ms = from->now_ms};
 
-		manager_tell(manager, index, &event);
+		manager_tell(manager, from->index, from->client, &event);
 		return;
 	}
 	if (slot->state == MANAGER_SLOT_ENDING)
 		return; /* one answer is on its way */
 	slot->state = MANAGER_SLOT_ENDING;
+	slot->client = from->client; /* who ends it wants to know: of an orphan that is another one */
 	operation = manager_operation_get(w);
 	operation->type = WORKER_STREAM_DEL;
 	operation->wish.set.id = del->id;
 	manager_operation_send(w, operation);
 }
 
-static void take_command(struct manager *manager, uint16_t index, const struct shm_command *command, uint64_t now_ms)
+static void take_command(struct manager *manager, const struct origin *from, const struct shm_command *command)
 {
-	struct manager_worker *w = &manager->workers[index];
-	int error = shm_command_check(manager->segment, index, command);
+	struct manager_worker *w = &manager->workers[from->index];
+	int error = shm_command_check(manager->segment, from->index, command);
 
 	if (error) {
 		/* A peer that writes nonsense could do so a million times a second: told once a power of two. */
 		w->refused++;
 		if ((w->refused & (w->refused - 1)) == 0)
-			log_warning("manager", "worker %u: command %s refused: %s (%llu so far)", index,
+			log_warning("manager", "worker %u: command %s refused: %s (%llu so far)", from->index,
 				    shm_command_name(command->type), error_text(error), (unsigned long long)w->refused);
 		if (command->type == SHM_COMMAND_STREAM_SET)
-			refuse(manager, index, &command->u.stream_set.id, error, now_ms);
+			refuse(manager, from, &command->u.stream_set.id, error);
 		return;
 	}
 	if (command->type == SHM_COMMAND_STREAM_SET)
-		prepare_set(manager, index, &command->u.stream_set, now_ms);
+		prepare_set(manager, from, &command->u.stream_set);
 	else if (command->type == SHM_COMMAND_STREAM_DEL)
-		prepare_del(manager, index, &command->u.stream_del, now_ms);
+		prepare_del(manager, from, &command->u.stream_del);
 }
 
-unsigned manager_take_commands(struct manager *manager, uint16_t index, uint64_t now_ms)
+static unsigned take_from(struct manager *manager, const struct origin *from)
 {
-	struct manager_worker *w = &manager->workers[index];
+	struct manager_worker *w = &manager->workers[from->index];
 	unsigned taken;
 
 	for (taken = 0; taken < MANAGER_COMMANDS_A_ROUND; taken++) {
@@ -119,17 +128,26 @@ unsigned manager_take_commands(struct manager *manager, uint16_t index, uint64_t
 		int error;
 
 		/* An answer must have a place before a question is taken; so must the operation. */
-		if (w->free_count == 0 || !manager_tell_kept(manager, index))
+		if (w->free_count == 0 || !manager_tell_kept(manager, from->index))
 			break;
-		error = shm_command_get(&w->commands, &command);
+		error = shm_command_get(&w->clients[from->client].commands, &command);
 		if (error == ERR_EMPTY)
 			break;
 		if (error) {
-			log_error("manager", "worker %u: command ring: %s", index, error_text(error));
+			log_error("manager", "worker %u: command ring: %s", from->index, error_text(error));
 			break;
 		}
-		take_command(manager, index, &command, now_ms);
+		take_command(manager, from, &command);
 		explicit_bzero(&command, sizeof(command));
 	}
+	return taken;
+}
+
+unsigned manager_take_commands(struct manager *manager, uint16_t index, uint64_t now_ms)
+{
+	unsigned taken = 0;
+
+	for (uint32_t i = 0; i < manager->segment->client_count; i++)
+		taken += take_from(manager, &(struct origin){.index = index, .client = (uint8_t)i, .now_ms = now_ms});
 	return taken;
 }

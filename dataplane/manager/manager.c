@@ -50,7 +50,6 @@ static int addresses_init(struct manager *manager)
 static int worker_init(struct manager *manager, const struct conf *conf, uint16_t index)
 {
 	struct manager_worker *w = &manager->workers[index];
-	struct shm_worker *shared = shm_segment_worker(manager->segment, index);
 	struct worker_setup setup = {
 		.index = index,
 		.count = manager->worker_count,
@@ -66,14 +65,21 @@ static int worker_init(struct manager *manager, const struct conf *conf, uint16_
 	if (error)
 		return error;
 	w->slots = calloc(setup.streams, sizeof(*w->slots));
+	w->clients = calloc(manager->segment->client_count, sizeof(*w->clients));
 	w->operations = calloc(WORKER_OPERATIONS, sizeof(*w->operations));
 	w->free = calloc(WORKER_OPERATIONS, sizeof(struct worker_operation *));
-	if (!w->slots || !w->operations || !w->free)
+	if (!w->slots || !w->clients || !w->operations || !w->free)
 		return ERR_NOMEM;
 	for (uint32_t i = 0; i < WORKER_OPERATIONS; i++)
 		manager_operation_put(w, &w->operations[i]);
-	error = shm_command_reader_init(&w->commands, &shared->commands);
-	return error ? error : shm_event_writer_init(&w->events, &shared->events);
+	for (uint32_t i = 0; i < manager->segment->client_count && error == 0; i++) {
+		struct shm_client *client = shm_segment_client(manager->segment, index, i);
+
+		error = shm_command_reader_init(&w->clients[i].commands, &client->commands);
+		if (error == 0)
+			error = shm_event_writer_init(&w->clients[i].events, &client->events);
+	}
+	return error;
 }
 
 static void clocks_set(struct manager *manager, uint64_t now_ms)
@@ -143,6 +149,7 @@ void manager_free(struct manager *manager)
 		free_contexts(w->worker);
 		worker_free(w->worker);
 		free(w->slots);
+		free(w->clients);
 		free(w->operations);
 		free(w->free);
 	}

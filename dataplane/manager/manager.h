@@ -5,7 +5,8 @@
  * (one producer each), allocates, asks the kernel, and logs. It also notes the control plane's coming and going.
  *
  * Back-pressure: an event that finds its ring full is kept, and no further command of that worker is taken until it
- * went out; so STREAM_GONE and STREAM_REFUSED are never lost. LATCHED and SILENT are told by the worker and counted
+ * went out; so STREAM_GONE and STREAM_REFUSED are never lost. Each signalling thread of the control plane is a client with
+ * rings of its own, and hears of its own streams. LATCHED and SILENT are told by the worker and counted
  * (events_lost) when the manager is too far behind.
  * Answers: SET of a free slot creates; of a living slot with the same generation, address and port changes; anything else
  * is SHM_EVENT_STREAM_REFUSED (ERR_EXISTS: slot or port is taken, ERR_STATE: address or port cannot change, ERR_AGAIN: the
@@ -28,7 +29,7 @@
 #define MANAGER_ROUND_US         1000
 #define MANAGER_HURRY_US         100 /* between rounds for MANAGER_HURRY_MS after a command */
 #define MANAGER_HURRY_MS         50
-#define MANAGER_COMMANDS_A_ROUND 256 /* of one worker */
+#define MANAGER_COMMANDS_A_ROUND 256 /* of one worker and client */
 
 struct manager;
 struct port_table;

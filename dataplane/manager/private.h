@@ -12,20 +12,27 @@ struct manager_slot {
 	uint32_t generation;
 	uint32_t neighbours[2]; /* of RTP and RTCP, held for the worker; STREAM_NO_NEIGHBOUR: none */
 	uint16_t address, local_port;
-	uint8_t state; /* enum manager_slot_state */
+	uint8_t state;  /* enum manager_slot_state */
+	uint8_t client; /* whose SET made it: there its events go */
+};
+
+/* A signalling thread's rings to one worker. */
+struct manager_client {
+	struct shm_command_reader commands;
+	struct shm_event_writer events;
+	struct shm_event kept; /* found the event ring full */
+	bool has_kept;
 };
 
 /* One worker as the manager sees it. */
 struct manager_worker {
 	struct worker *worker;
-	struct shm_command_reader commands;
-	struct shm_event_writer events;
+	struct manager_client *clients; /* client_count of the segment */
+	uint32_t kept_count;            /* clients that have a kept event */
 	struct manager_slot *slots;
 	struct worker_operation *operations; /* WORKER_OPERATIONS of them */
 	struct worker_operation **free;      /* those not on their way */
 	uint32_t free_count;
-	struct shm_event kept; /* found the event ring full */
-	bool has_kept;
 	uint64_t refused; /* commands that were not what the segment can mean */
 };
 
@@ -48,9 +55,9 @@ struct manager {
 unsigned manager_take_commands(struct manager *manager, uint16_t index, uint64_t now_ms);
 /* answer.c: takes what the worker carried out and told, and makes events of it. */
 void manager_take_answers(struct manager *manager, uint16_t index, uint64_t now_ms);
-/* Puts an event, or keeps it when the ring is full; only without a kept one. */
-void manager_tell(struct manager *manager, uint16_t index, const struct shm_event *event);
-/* True when nothing is kept (any more). */
+/* Puts an event, or keeps it when that client's ring is full; only without a kept one. */
+void manager_tell(struct manager *manager, uint16_t index, uint8_t client, const struct shm_event *event);
+/* True when nothing is kept (any more), of any client: what the worker answers may be for each of them. */
 bool manager_tell_kept(struct manager *manager, uint16_t index);
 /* operation.c: the next hop to a remote, held until let go of. */
 uint32_t manager_next_hop(struct manager *manager, uint16_t address, const struct net_endpoint *remote);

@@ -43,6 +43,7 @@ struct conf_sip {
 	struct net_address listen_ip; /* 0.0.0.0 or ::, or one address */
 	uint16_t listen_port;
 	uint32_t transports; /* bits 1 << enum conf_transport */
+	uint32_t workers;    /* 0: see conf_signalling_workers */
 	uint32_t max_connections, connections_per_source;
 	uint32_t max_concurrent_calls;
 	uint32_t calls_per_second; /* 0: no limit */
@@ -217,6 +218,9 @@ int conf_load(const char *path, struct conf **ret_conf, struct conf_problem *ret
 int conf_load_text(const char *path, const char *text, struct conf **ret_conf,
 		   struct conf_problem *ret_problem) WARN_UNUSED;
 void conf_free(struct conf *conf); /* NULL is allowed */
+/* How many signalling workers there are on a machine with so many cores: sip.workers, or one for each core that the dataplane's
+ * workers do not use, 1 at least. Both daemons ask the same. */
+uint32_t conf_signalling_workers(const struct conf *conf, uint32_t cores);
 /* Names each key of the second level ("sip.listen_port", "dialplan.routes") and list of the first ("extensions") that is
  * not the same in both. */
 void conf_compare(const struct conf *a, const struct conf *b, void (*on_difference)(void *arg, const char *path),

@@ -82,6 +82,13 @@ fail:
 	return error;
 }
 
+uint32_t conf_signalling_workers(const struct conf *conf, uint32_t cores)
+{
+	uint32_t used = conf->dataplane.workers, left = cores > used ? cores - used : 1;
+
+	return conf->sip.workers > 0 ? conf->sip.workers : MIN(left, 32u);
+}
+
 void conf_free(struct conf *conf)
 {
 	struct conf_owned *owned = conf ? CONTAINER_OF(conf, struct conf_owned, conf) : NULL;

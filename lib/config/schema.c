@@ -63,6 +63,8 @@ static const struct schema_row sip_rows[] = {
 	    "Address to listen on; \"0.0.0.0\" and \"::\" are every IPv4 and IPv6 address of this machine."),
 	ROW("listen_port", struct conf_sip, listen_port, 1, 65535, "5060", "", "Port for UDP and TCP."),
 	CHOICES("transport", struct conf_sip, transports, transport_names, "udp", "Transports to listen on."),
+	ROW("workers", struct conf_sip, workers, 0, 32, "1", "",
+	    "Signalling threads. 0: one for each core that the dataplane's workers do not use."),
 	ROW("max_connections", struct conf_sip, max_connections, 16, 1000000, "10000", "connections",
 	    "Connections (TCP) open at the same time; fewer where the limit of open files is lower."),
 	ROW("connections_per_source", struct conf_sip, connections_per_source, 1, 1000000, "200", "connections",

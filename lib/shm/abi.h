@@ -15,8 +15,9 @@
 #include "lib/net/net.h"
 
 #define SHM_MAGIC         0x564f584c414e4531u /* "VOXLANE1" */
-#define SHM_VERSION       2
+#define SHM_VERSION       3
 #define SHM_WORKERS_MAX   64
+#define SHM_CLIENTS_MAX   32 /* threads of the control plane, each with rings of its own */
 #define SHM_ADDRESSES_MAX 64
 #define SHM_RING_CELLS    4096 /* per ring; a power of two */
 #define SHM_NAME_SIZE     32
@@ -192,11 +193,17 @@ struct shm_event_ring {
 	struct shm_event cells[SHM_RING_CELLS];
 };
 
-struct shm_worker {
+/* A client is a signalling thread of the control plane. What it commands is answered on its own event ring, and so is
+ * what its streams tell by themselves: the client of a stream is the one whose SET made it. */
+struct shm_client {
 	struct shm_command_ring commands;
 	struct shm_event_ring events;
+};
+
+struct shm_worker {
 	struct shm_worker_counters counters;
-	/* followed by streams_per_worker rows of struct shm_stream_row; see shm_segment_rows */
+	/* followed by client_count of struct shm_client, then streams_per_worker rows of struct shm_stream_row; see
+	 * shm_segment_client and shm_segment_rows */
 };
 
 /* ---- the head of the segment ---- */
@@ -204,9 +211,10 @@ struct shm_header {
 	/* written by the dataplane before it becomes visible under its name */
 	uint64_t magic;
 	uint32_t version;
-	uint32_t header_size, address_size, command_size, event_size, row_size, worker_size; /* sizeof of each struct */
+	uint32_t header_size, address_size, command_size, event_size, row_size, worker_size,
+		client_size; /* sizeof of each struct */
 	uint32_t ring_cells, drop_count, worker_counter_count;
-	uint32_t worker_count, streams_per_worker, address_count;
+	uint32_t worker_count, client_count, streams_per_worker, address_count;
 	uint32_t generation; /* of this dataplane's life; never 0 */
 	uint64_t segment_size;
 	int32_t dataplane_pid;

@@ -20,6 +20,7 @@ static const struct header_field fields[] = {
 	FIELD(event_size, sizeof(struct shm_event)),
 	FIELD(row_size, sizeof(struct shm_stream_row)),
 	FIELD(worker_size, sizeof(struct shm_worker)),
+	FIELD(client_size, sizeof(struct shm_client)),
 	FIELD(ring_cells, SHM_RING_CELLS),
 	FIELD(drop_count, DROP_COUNT),
 	FIELD(worker_counter_count, WORKER_COUNTER_COUNT),
@@ -63,6 +64,9 @@ static int check_counts(const struct shm_header *header, struct shm_refusal *ref
 	if (header->worker_count == 0 || header->worker_count > SHM_WORKERS_MAX)
 		return shm_refuse(refusal, ERR_CORRUPT, "worker_count is %u, not 1 to %u: restart the dataplane",
 				  header->worker_count, SHM_WORKERS_MAX);
+	if (header->client_count == 0 || header->client_count > SHM_CLIENTS_MAX)
+		return shm_refuse(refusal, ERR_CORRUPT, "client_count is %u, not 1 to %u: restart the dataplane",
+				  header->client_count, SHM_CLIENTS_MAX);
 	if (header->streams_per_worker == 0 || header->streams_per_worker > SHM_STREAMS_PER_WORKER_MAX)
 		return shm_refuse(refusal, ERR_CORRUPT, "streams_per_worker is %u, not 1 to %u: restart the dataplane",
 				  header->streams_per_worker, SHM_STREAMS_PER_WORKER_MAX);
@@ -95,7 +99,7 @@ int shm_header_check(const struct shm_header *header, size_t file_size, struct s
 	error = check_counts(header, ret_refusal);
 	if (error)
 		return error;
-	size = shm_segment_size(header->worker_count, header->streams_per_worker);
+	size = shm_segment_size(header->worker_count, header->client_count, header->streams_per_worker);
 	if (header->segment_size != size)
 		return shm_refuse(ret_refusal, ERR_CORRUPT, "segment_size is %llu, but its parts make %zu",
 				  (unsigned long long)header->segment_size, size);

@@ -4,14 +4,15 @@
 #include <errno.h>
 #include <unistd.h>
 
-static size_t worker_stride(uint32_t streams_per_worker)
+static size_t worker_stride(uint32_t client_count, uint32_t streams_per_worker)
 {
-	return sizeof(struct shm_worker) + (size_t)streams_per_worker * sizeof(struct shm_stream_row);
+	return sizeof(struct shm_worker) + client_count * sizeof(struct shm_client) +
+	       (size_t)streams_per_worker * sizeof(struct shm_stream_row);
 }
 
-size_t shm_segment_size(uint32_t worker_count, uint32_t streams_per_worker)
+size_t shm_segment_size(uint32_t worker_count, uint32_t client_count, uint32_t streams_per_worker)
 {
-	return sizeof(struct shm_header) + worker_count * worker_stride(streams_per_worker);
+	return sizeof(struct shm_header) + worker_count * worker_stride(client_count, streams_per_worker);
 }
 
 void shm_address_set_up(const struct shm_segment *segment, uint32_t address, bool is_up)
@@ -33,12 +34,20 @@ struct shm_worker *shm_segment_worker(const struct shm_segment *segment, uint32_
 	if (BUG_ON(worker >= segment->worker_count))
 		worker = 0;
 	return (struct shm_worker *)(void *)((char *)(segment->header + 1) +
-					     worker * worker_stride(segment->streams_per_worker));
+					     worker *
+						     worker_stride(segment->client_count, segment->streams_per_worker));
+}
+
+struct shm_client *shm_segment_client(const struct shm_segment *segment, uint32_t worker, uint32_t client)
+{
+	if (BUG_ON(client >= segment->client_count))
+		client = 0;
+	return (struct shm_client *)(void *)(shm_segment_worker(segment, worker) + 1) + client;
 }
 
 struct shm_stream_row *shm_segment_rows(const struct shm_segment *segment, uint32_t worker)
 {
-	return (struct shm_stream_row *)(void *)(shm_segment_worker(segment, worker) + 1);
+	return (struct shm_stream_row *)(void *)(shm_segment_client(segment, worker, 0) + segment->client_count);
 }
 
 bool shm_rows_next(const struct shm_segment *segment, uint32_t worker, uint32_t *from, uint32_t *ret_until)

@@ -73,10 +73,16 @@ static bool is_same_file(int fd, const char *path)
 static void keep_copies(struct shm_segment *segment, const struct shm_header *header)
 {
 	segment->worker_count = header->worker_count;
+	segment->client_count = header->client_count;
 	segment->streams_per_worker = header->streams_per_worker;
 	segment->address_count = header->address_count;
 	segment->generation = header->generation;
 	memcpy(segment->addresses, header->addresses, sizeof(segment->addresses));
+}
+
+static uint32_t client_count(const struct shm_layout *layout)
+{
+	return MAX(layout->client_count, 1u);
 }
 
 static void fill_header(struct shm_header *header, const struct shm_layout *layout)
@@ -88,14 +94,16 @@ static void fill_header(struct shm_header *header, const struct shm_layout *layo
 	header->event_size = sizeof(struct shm_event);
 	header->row_size = sizeof(struct shm_stream_row);
 	header->worker_size = sizeof(struct shm_worker);
+	header->client_size = sizeof(struct shm_client);
 	header->ring_cells = SHM_RING_CELLS;
 	header->drop_count = DROP_COUNT;
 	header->worker_counter_count = WORKER_COUNTER_COUNT;
 	header->worker_count = layout->worker_count;
+	header->client_count = client_count(layout);
 	header->streams_per_worker = layout->streams_per_worker;
 	header->address_count = layout->address_count;
 	header->generation = layout->generation;
-	header->segment_size = shm_segment_size(layout->worker_count, layout->streams_per_worker);
+	header->segment_size = shm_segment_size(layout->worker_count, client_count(layout), layout->streams_per_worker);
 	header->dataplane_pid = getpid();
 	if (layout->address_count > 0)
 		memcpy(header->addresses, layout->addresses, layout->address_count * sizeof(struct shm_address));
@@ -109,6 +117,9 @@ static int check_layout(const char *path, const struct shm_layout *layout, struc
 	if (layout->worker_count == 0 || layout->worker_count > SHM_WORKERS_MAX)
 		return shm_refuse(refusal, ERR_INVALID, "%s: %u workers asked for, 1 to %u are possible", path,
 				  layout->worker_count, SHM_WORKERS_MAX);
+	if (layout->client_count > SHM_CLIENTS_MAX)
+		return shm_refuse(refusal, ERR_INVALID, "%s: %u signalling workers asked for, 1 to %u are possible",
+				  path, layout->client_count, SHM_CLIENTS_MAX);
 	if (layout->streams_per_worker == 0 || layout->streams_per_worker > SHM_STREAMS_PER_WORKER_MAX)
 		return shm_refuse(refusal, ERR_INVALID, "%s: %u streams a worker asked for, 1 to %u are possible", path,
 				  layout->streams_per_worker, SHM_STREAMS_PER_WORKER_MAX);
@@ -181,7 +192,7 @@ static int publish(const char *temporary, const char *path, struct shm_refusal *
 static int fill_file(const char *path, int fd, const struct shm_layout *layout, struct shm_segment *segment,
 		     struct shm_refusal *refusal)
 {
-	size_t size = shm_segment_size(layout->worker_count, layout->streams_per_worker);
+	size_t size = shm_segment_size(layout->worker_count, client_count(layout), layout->streams_per_worker);
 	struct statvfs status;
 	void *map;
 

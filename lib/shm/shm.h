@@ -8,7 +8,7 @@
  * ring's size, and a peer that breaks the rules makes the call return ERR_CORRUPT, never a wild access. What remains is
  * a peer that shortens the file (SIGBUS): the file is 0600, and only its owner's and root's is attached.
  * Threads: a ring has one producer thread and one consumer thread. The handle's own fields belong to one thread a ring.
- * Memory: shm_segment_size(); the rings are 2 MiB a worker, a stream row is 192 bytes; untouched pages cost nothing.
+ * Memory: shm_segment_size(); the rings are 2 MiB a worker and client, a stream row is 192 bytes; untouched pages cost nothing.
  */
 #ifndef LIB_SHM_SHM_H
 #define LIB_SHM_SHM_H
@@ -24,7 +24,7 @@ struct shm_segment {
 	int fd;
 	enum shm_side side;
 	/* Copies made and checked at create/attach; the ones in the header are not read again. */
-	uint32_t worker_count, streams_per_worker, address_count, generation;
+	uint32_t worker_count, client_count, streams_per_worker, address_count, generation;
 	struct shm_address addresses[SHM_ADDRESSES_MAX]; /* `up` as it was then: see shm_address_is_up */
 };
 
@@ -35,6 +35,7 @@ struct shm_refusal {
 
 struct shm_layout {
 	uint32_t worker_count;       /* 1..SHM_WORKERS_MAX */
+	uint32_t client_count;       /* 1..SHM_CLIENTS_MAX; 0: 1 */
 	uint32_t streams_per_worker; /* 1..2^20 */
 	uint32_t generation;         /* random, not 0 */
 	const struct shm_address *addresses;
@@ -54,7 +55,7 @@ int shm_segment_attach(const char *path, struct shm_segment *ret_segment, struct
 void shm_segment_close(struct shm_segment *segment, const char *path);
 /* True while the other side holds its lock. A system call; a few times a second is enough. */
 bool shm_segment_peer_is_alive(const struct shm_segment *segment);
-size_t shm_segment_size(uint32_t worker_count, uint32_t streams_per_worker);
+size_t shm_segment_size(uint32_t worker_count, uint32_t client_count, uint32_t streams_per_worker);
 /* A private copy of a header against this build and against itself; for attach and its fuzz target. */
 int shm_header_check(const struct shm_header *header, size_t file_size, struct shm_refusal *ret_refusal) WARN_UNUSED;
 
@@ -63,6 +64,7 @@ void shm_address_set_up(const struct shm_segment *segment, uint32_t address, boo
 bool shm_address_is_up(const struct shm_segment *segment, uint32_t address);
 
 struct shm_worker *shm_segment_worker(const struct shm_segment *segment, uint32_t worker);
+struct shm_client *shm_segment_client(const struct shm_segment *segment, uint32_t worker, uint32_t client);
 struct shm_stream_row *shm_segment_rows(const struct shm_segment *segment, uint32_t worker);
 
 /* ---- rings. A handle is private to its process and thread; it caches the other side's index. ---- */

@@ -43,13 +43,17 @@ static struct shm_segment *segment(void)
 
 	if (s.header)
 		return &s;
-	s = (struct shm_segment){
-		.worker_count = WORKERS, .streams_per_worker = STREAMS, .address_count = 2, .generation = 1, .fd = -1};
+	s = (struct shm_segment){.worker_count = WORKERS,
+				 .client_count = 1,
+				 .streams_per_worker = STREAMS,
+				 .address_count = 2,
+				 .generation = 1,
+				 .fd = -1};
 	s.addresses[0] = (struct shm_address){
 		.address = {.family = NET_IPV4, .bytes = {192, 0, 2, 1}}, .port_start = 10000, .port_end = 10099};
 	s.addresses[1] = (struct shm_address){
 		.address = {.family = NET_IPV6, .bytes = {0x20, 1}}, .port_start = 10000, .port_end = 10099};
-	s.size = shm_segment_size(WORKERS, STREAMS);
+	s.size = shm_segment_size(WORKERS, 1, STREAMS);
 	s.header = mmap(NULL, s.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	MUST(s.header != MAP_FAILED);
 	return &s;
@@ -75,19 +79,22 @@ static void read_header(struct input in)
 		header.event_size = sizeof(struct shm_event);
 		header.row_size = sizeof(struct shm_stream_row);
 		header.worker_size = sizeof(struct shm_worker);
+		header.client_size = sizeof(struct shm_client);
 		header.ring_cells = SHM_RING_CELLS;
 		header.drop_count = DROP_COUNT;
 		header.worker_counter_count = WORKER_COUNTER_COUNT;
 	}
-	if (keep & 2 && header.worker_count <= SHM_WORKERS_MAX && header.streams_per_worker <= 1 << 20)
-		header.segment_size = shm_segment_size(header.worker_count, header.streams_per_worker);
+	if (keep & 2 && header.worker_count <= SHM_WORKERS_MAX && header.client_count <= SHM_CLIENTS_MAX &&
+	    header.streams_per_worker <= 1 << 20)
+		header.segment_size =
+			shm_segment_size(header.worker_count, header.client_count, header.streams_per_worker);
 	error = shm_header_check(&header, keep & 4 ? (size_t)header.segment_size : file_size, &refusal);
 	if (error) {
 		MUST(refusal.text[0] != '\0');
 		return;
 	}
-	MUST(header.worker_count >= 1 && header.worker_count <= SHM_WORKERS_MAX &&
-	     header.address_count <= SHM_ADDRESSES_MAX);
+	MUST(header.worker_count >= 1 && header.worker_count <= SHM_WORKERS_MAX && header.client_count >= 1 &&
+	     header.client_count <= SHM_CLIENTS_MAX && header.address_count <= SHM_ADDRESSES_MAX);
 	for (uint32_t i = 0; i < header.address_count; i++)
 		MUST(header.addresses[i].port_start < header.addresses[i].port_end &&
 		     memchr(header.addresses[i].port_name, '\0', SHM_NAME_SIZE));
@@ -108,7 +115,7 @@ static void check_command(const struct shm_segment *s, const struct shm_command 
 static void read_commands(struct input in)
 {
 	struct shm_segment *s = segment();
-	struct shm_command_ring *ring = &shm_segment_worker(s, 1)->commands;
+	struct shm_command_ring *ring = &shm_segment_client(s, 1, 0)->commands;
 	struct shm_command_reader reader;
 	struct shm_command command;
 
@@ -134,7 +141,7 @@ static void read_commands(struct input in)
 static void read_events(struct input in)
 {
 	struct shm_segment *s = segment();
-	struct shm_event_ring *ring = &shm_segment_worker(s, 0)->events;
+	struct shm_event_ring *ring = &shm_segment_client(s, 0, 0)->events;
 	struct shm_event_reader reader;
 	struct shm_event event;
 
@@ -165,7 +172,7 @@ static void read_events(struct input in)
 /* A writer whose reader lies about how far it is. */
 static void write_commands(struct input in)
 {
-	struct shm_command_ring *ring = &shm_segment_worker(segment(), 0)->commands;
+	struct shm_command_ring *ring = &shm_segment_client(segment(), 0, 0)->commands;
 	struct shm_command command = {.type = SHM_COMMAND_NONE};
 	struct shm_command_writer writer;
 
@@ -222,7 +229,7 @@ static void attach(struct input in)
 	take(&in, (char *)dataplane.header + (keep & 1 ? offsetof(struct shm_header, worker_count) : 0),
 	     MIN(in.size, sizeof(good) - offsetof(struct shm_header, worker_count)));
 	if (shm_segment_attach(path, &s, &refusal) == 0) {
-		MUST(s.size >= shm_segment_size(s.worker_count, s.streams_per_worker));
+		MUST(s.size >= shm_segment_size(s.worker_count, s.client_count, s.streams_per_worker));
 		shm_segment_close(&s, path);
 	}
 }

@@ -47,9 +47,9 @@ static void write_row(struct fake_dataplane *fake, const struct fake_stream *str
 	shm_stream_write(&shm_segment_rows(&fake->segment, set->id.worker)[set->id.index], &row);
 }
 
-void fake_dataplane_say(struct fake_dataplane *fake, uint32_t worker, const struct shm_event *event)
+void fake_dataplane_say(struct fake_dataplane *fake, uint32_t worker, uint32_t client, const struct shm_event *event)
 {
-	MUST(shm_event_put(&fake->events[worker], event) == 0);
+	MUST(shm_event_put(&fake->events[worker][client], event) == 0);
 }
 
 static struct shm_event event_of(const struct fake_dataplane *fake, const struct shm_stream_id *id,
@@ -76,7 +76,7 @@ static int set_error(struct fake_dataplane *fake, const struct fake_stream *stre
 	return 0;
 }
 
-static void stream_set(struct fake_dataplane *fake, const struct shm_stream_set *set)
+static void stream_set(struct fake_dataplane *fake, uint32_t client, const struct shm_stream_set *set)
 {
 	struct fake_stream *stream = slot_of(fake, &set->id);
 	int error = set_error(fake, stream, set);
@@ -85,11 +85,11 @@ static void stream_set(struct fake_dataplane *fake, const struct shm_stream_set 
 		struct shm_event event = event_of(fake, &set->id, SHM_EVENT_STREAM_REFUSED);
 
 		event.error = error;
-		fake_dataplane_say(fake, set->id.worker, &event);
+		fake_dataplane_say(fake, set->id.worker, client, &event);
 		return;
 	}
 	if (!stream->is_live)
-		*stream = (struct fake_stream){.is_live = true};
+		*stream = (struct fake_stream){.is_live = true, .client = client};
 	else if (!net_endpoint_is_equal(&stream->set.remote_rtp, &set->remote_rtp))
 		memset(&stream->latched, 0, sizeof(stream->latched));
 	stream->set = *set;
@@ -97,7 +97,7 @@ static void stream_set(struct fake_dataplane *fake, const struct shm_stream_set 
 	write_row(fake, stream);
 }
 
-static void stream_del(struct fake_dataplane *fake, const struct shm_stream_id *id)
+static void stream_del(struct fake_dataplane *fake, uint32_t client, const struct shm_stream_id *id)
 {
 	struct fake_stream *stream = slot_of(fake, id);
 	struct shm_event event = event_of(fake, id, SHM_EVENT_STREAM_GONE);
@@ -110,21 +110,21 @@ static void stream_del(struct fake_dataplane *fake, const struct shm_stream_id *
 	if (fake->lose_gones > 0)
 		fake->lose_gones--;
 	else
-		fake_dataplane_say(fake, id->worker, &event);
+		fake_dataplane_say(fake, id->worker, client, &event);
 }
 
-static void take_commands(struct fake_dataplane *fake, uint32_t worker)
+static void take_commands(struct fake_dataplane *fake, uint32_t worker, uint32_t client)
 {
 	struct shm_command command;
 
-	while (shm_command_get(&fake->commands[worker], &command) == 0) {
+	while (shm_command_get(&fake->commands[worker][client], &command) == 0) {
 		fake->commands_taken++;
 		if (shm_command_check(&fake->segment, worker, &command) < 0)
 			fake->commands_bad++;
 		else if (command.type == SHM_COMMAND_STREAM_SET)
-			stream_set(fake, &command.u.stream_set);
+			stream_set(fake, client, &command.u.stream_set);
 		else
-			stream_del(fake, &command.u.stream_del.id);
+			stream_del(fake, client, &command.u.stream_del.id);
 	}
 }
 
@@ -134,7 +134,8 @@ void fake_dataplane_turn(struct fake_dataplane *fake)
 		return;
 	fake->segment.header->dataplane_alive_ms = loop_now_ms(fake->loop);
 	for (uint32_t w = 0; w < fake->segment.worker_count && !fake->is_deaf; w++)
-		take_commands(fake, w);
+		for (uint32_t client = 0; client < fake->segment.client_count; client++)
+			take_commands(fake, w, client);
 }
 
 /* ---- life ---- */
@@ -187,12 +188,14 @@ void fake_dataplane_start(struct fake_dataplane *fake)
 	memset(fake->streams, 0, sizeof(fake->streams));
 	if (shm_segment_create(fake->path, &fake->layout, &fake->segment, &refusal) < 0)
 		fprintf(stderr, "fake_dataplane: %s\n", refusal.text);
-	MUST(fake->segment.header);
+	MUST(fake->segment.header && fake->segment.client_count <= FAKE_CLIENTS_MAX);
 	for (uint32_t w = 0; w < fake->segment.worker_count; w++) {
-		struct shm_worker *worker = shm_segment_worker(&fake->segment, w);
+		for (uint32_t c = 0; c < fake->segment.client_count; c++) {
+			struct shm_client *client = shm_segment_client(&fake->segment, w, c);
 
-		MUST(shm_command_reader_init(&fake->commands[w], &worker->commands) == 0);
-		MUST(shm_event_writer_init(&fake->events[w], &worker->events) == 0);
+			MUST(shm_command_reader_init(&fake->commands[w][c], &client->commands) == 0);
+			MUST(shm_event_writer_init(&fake->events[w][c], &client->events) == 0);
+		}
 	}
 	fake->is_running = true;
 	loop_timer_start(fake->loop, &fake->timer, TURN_MS);
@@ -273,7 +276,7 @@ void fake_dataplane_latch(struct fake_dataplane *fake, struct fake_stream *strea
 	MUST(net_endpoint_parse(view_of(remote), 0, &stream->latched) == 0);
 	event.u.latched = stream->latched;
 	write_row(fake, stream);
-	fake_dataplane_say(fake, stream->set.id.worker, &event);
+	fake_dataplane_say(fake, stream->set.id.worker, stream->client, &event);
 }
 
 void fake_dataplane_silent(struct fake_dataplane *fake, struct fake_stream *stream, uint64_t silent_ms)
@@ -281,5 +284,5 @@ void fake_dataplane_silent(struct fake_dataplane *fake, struct fake_stream *stre
 	struct shm_event event = event_of(fake, &stream->set.id, SHM_EVENT_STREAM_SILENT);
 
 	event.u.silent_ms = silent_ms;
-	fake_dataplane_say(fake, stream->set.id.worker, &event);
+	fake_dataplane_say(fake, stream->set.id.worker, stream->client, &event);
 }

@@ -12,10 +12,12 @@
 #include "lib/shm/shm.h"
 
 #define FAKE_STREAMS_MAX 256
+#define FAKE_CLIENTS_MAX 8
 
 struct fake_stream {
 	bool is_live;
 	struct shm_stream_set set; /* as it was commanded last */
+	uint32_t client;           /* who commanded it */
 	uint32_t set_count;        /* how often since it was made */
 	struct net_endpoint latched;
 	struct shm_stream_counters counters;
@@ -30,8 +32,8 @@ struct fake_dataplane {
 	bool is_running, is_deaf; /* deaf: lives, says so, takes no commands */
 	bool is_hung;             /* holds its lock and does nothing at all */
 	struct shm_segment segment;
-	struct shm_command_reader commands[SHM_WORKERS_MAX];
-	struct shm_event_writer events[SHM_WORKERS_MAX];
+	struct shm_command_reader commands[SHM_WORKERS_MAX][FAKE_CLIENTS_MAX];
+	struct shm_event_writer events[SHM_WORKERS_MAX][FAKE_CLIENTS_MAX];
 	struct fake_stream streams[FAKE_STREAMS_MAX];
 	int refuse_next;     /* ERR_*: the next SET is refused with it */
 	uint32_t lose_gones; /* so many GONE are not sent */
@@ -61,6 +63,6 @@ void fake_dataplane_rtp(struct fake_dataplane *fake, struct fake_stream *stream,
 void fake_dataplane_latch(struct fake_dataplane *fake, struct fake_stream *stream, const char *remote);
 void fake_dataplane_silent(struct fake_dataplane *fake, struct fake_stream *stream, uint64_t silent_ms);
 /* Says anything, also what is against the rules. */
-void fake_dataplane_say(struct fake_dataplane *fake, uint32_t worker, const struct shm_event *event);
+void fake_dataplane_say(struct fake_dataplane *fake, uint32_t worker, uint32_t client, const struct shm_event *event);
 
 #endif

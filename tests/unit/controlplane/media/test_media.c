@@ -411,20 +411,90 @@ static void test_hostile_events_are_counted_and_change_nothing(void **state)
 
 	loop_sim_advance(f->loop, 20);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		fake_dataplane_say(&f->fake, id.worker, &rows[i]);
+		fake_dataplane_say(&f->fake, id.worker, 0, &rows[i]);
 	other.generation++;
 	stale.id = other; /* late rather than hostile */
-	fake_dataplane_say(&f->fake, id.worker, &stale);
+	fake_dataplane_say(&f->fake, id.worker, 0, &stale);
 	loop_sim_advance(f->loop, 20);
 	assert_int_equal(f->told_count, 0);
 	assert_int_equal(stats(f).bad_events, ARRAY_LEN(rows));
 	assert_int_equal(fake_of(f, s)->set_count, 2); /* wanted, so programmed again */
 
-	ring = &shm_segment_worker(&f->fake.segment, id.worker)->events;
+	ring = &shm_segment_client(&f->fake.segment, id.worker, 0)->events;
 	ring->head.value += 100000;
 	loop_sim_advance(f->loop, 20);
 	assert_int_equal(stats(f).corruptions, 1);
 	assert_true(media_is_ready(f->media));
+}
+
+/* ---- several signalling threads ---- */
+
+static void test_siblings_share_places_and_hear_of_their_own(void **state)
+{
+	struct fixture *f = *state;
+	struct media_options options;
+	struct media_stream *mine, *streams[64];
+	struct media *sibling;
+	struct net_address toward = address("192.0.2.10");
+	size_t count = 0;
+
+	f->fake.layout.client_count = 2;
+	fake_dataplane_start(&f->fake);
+	media_start(f);
+	options = f->options;
+	options.sibling = f->media;
+	options.client = 1;
+	options.client_count = f->options.client_count = 2;
+	assert_int_equal(media_new(f->loop, &options, &sibling), 0);
+	loop_sim_advance(f->loop, 1000);
+	assert_int_equal(f->ready_count, 2);
+	mine = stream(f);
+	while (count < ARRAY_LEN(streams) &&
+	       media_stream_new(sibling, &toward, NULL, on_event, f, &streams[count]) == 0)
+		count++;
+	assert_int_equal(count, 2 * 16 - 1); /* all slots of both workers but one */
+	for (size_t i = 0; i < count; i++)
+		assert_int_not_equal(media_stream_local(streams[i])->port, media_stream_local(mine)->port);
+	loop_sim_advance(f->loop, 20);
+	fake_dataplane_silent(&f->fake, fake_of(f, streams[3]), 500);
+	loop_sim_advance(f->loop, 20);
+	assert_int_equal(f->told_count, 1);
+	assert_ptr_equal(f->told[0].stream, streams[3]);
+	/* The dataplane's end and return is everybody's. */
+	fake_dataplane_kill(&f->fake);
+	loop_sim_advance(f->loop, 500);
+	assert_int_equal(f->unready_count, 2);
+	fake_dataplane_start(&f->fake);
+	loop_sim_advance(f->loop, 1000);
+	assert_int_equal(f->ready_count, 4);
+	assert_int_equal(fake_dataplane_count(&f->fake), count + 1);
+	/* A place that one gives back the other may take. */
+	media_stream_del(mine);
+	loop_sim_advance(f->loop, 100);
+	assert_int_equal(media_stream_new(sibling, &toward, NULL, on_event, f, &streams[count++]), 0);
+	media_free(sibling);
+	loop_turn(f->loop, 0);
+}
+
+static void test_a_sibling_without_rings_says_why(void **state)
+{
+	struct fixture *f = *state;
+	struct media_options options;
+	struct media *sibling;
+
+	fake_dataplane_start(&f->fake);
+	media_start(f);
+	options = f->options;
+	options.sibling = f->media;
+	options.client = 1;
+	options.client_count = 2;
+	assert_int_equal(media_new(f->loop, &options, &sibling), 0);
+	loop_sim_advance(f->loop, 1000);
+	assert_true(media_is_ready(f->media));
+	assert_false(media_is_ready(sibling));
+	assert_non_null(strstr(media_reason(sibling), "fewer sip.workers"));
+	media_free(sibling);
+	loop_turn(f->loop, 0);
 }
 
 /* ---- limits ---- */
@@ -824,6 +894,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name)      cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define TEST_BARE(name) cmocka_unit_test_setup_teardown(name, setup_bare, teardown)
+		TEST_BARE(test_siblings_share_places_and_hear_of_their_own),
+		TEST_BARE(test_a_sibling_without_rings_says_why),
 		TEST(test_changes_of_one_turn_are_one_command),
 		TEST(test_ports_are_even_and_told_as_advertised),
 		TEST(test_address_is_the_one_that_reaches_the_peer),

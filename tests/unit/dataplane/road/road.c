@@ -141,6 +141,7 @@ int road_setup_managed(void **state)
 {
 	struct shm_address addresses[SHM_ADDRESSES_MAX];
 	struct shm_layout layout = {.worker_count = ROAD_WORKERS,
+				    .client_count = 2,
 				    .streams_per_worker = ROAD_STREAMS,
 				    .generation = 77,
 				    .addresses = addresses};

@@ -10,6 +10,8 @@
 
 static struct shm_command_writer commands[ROAD_WORKERS];
 static struct shm_event_reader events[ROAD_WORKERS];
+static struct shm_command_writer other_commands[ROAD_WORKERS]; /* of a second signalling thread */
+static struct shm_event_reader other_events[ROAD_WORKERS];
 static uint64_t now_ms = 1000;
 
 static int setup(void **state)
@@ -17,10 +19,13 @@ static int setup(void **state)
 	if (road_setup_managed(state))
 		return -1;
 	for (uint32_t i = 0; i < ROAD_WORKERS; i++) {
-		struct shm_worker *worker = shm_segment_worker(&road.controlplane, i);
+		struct shm_client *client = shm_segment_client(&road.controlplane, i, 0);
+		struct shm_client *other = shm_segment_client(&road.controlplane, i, 1);
 
-		if (shm_command_writer_init(&commands[i], &worker->commands) ||
-		    shm_event_reader_init(&events[i], &worker->events))
+		if (shm_command_writer_init(&commands[i], &client->commands) ||
+		    shm_event_reader_init(&events[i], &client->events) ||
+		    shm_command_writer_init(&other_commands[i], &other->commands) ||
+		    shm_event_reader_init(&other_events[i], &other->events))
 			return -1;
 	}
 	return 0;
@@ -313,6 +318,34 @@ static void test_manager_loses_no_answer_when_nobody_listens(void **state)
 	assert_no_event();
 }
 
+/* What a client commands is answered to it; who ends another's stream (an orphan) is told of its end. */
+static void test_manager_answers_each_client(void **state)
+{
+	struct stream_wish wish = road_wish(0, 3, 0, A, STREAM_NO_SLOT), again = wish;
+	struct shm_command set = {.type = SHM_COMMAND_STREAM_SET, .u.stream_set = wish.set};
+	struct shm_command del = {.type = SHM_COMMAND_STREAM_DEL, .u.stream_del.id = wish.set.id};
+	struct shm_event event;
+
+	assert_int_equal(shm_command_put(&other_commands[0], &set), 0);
+	go_on();
+	again.set.id.generation++;
+	send_set(&again);
+	go_on();
+	expect(0, SHM_EVENT_STREAM_REFUSED, ERR_EXISTS, &event);
+	assert_int_equal(shm_event_get(&other_events[0], &event), ERR_EMPTY);
+	assert_int_equal(shm_command_put(&other_commands[0], &del), 0);
+	go_on();
+	assert_int_equal(shm_event_get(&other_events[0], &event), 0);
+	assert_int_equal(event.type, SHM_EVENT_STREAM_GONE);
+	assert_no_event();
+	assert_int_equal(shm_command_put(&other_commands[0], &set), 0);
+	go_on();
+	send_del(&wish.set.id);
+	go_on();
+	expect(0, SHM_EVENT_STREAM_GONE, 0, &event);
+	assert_int_equal(shm_event_get(&other_events[0], &event), ERR_EMPTY);
+}
+
 static void test_manager_survives_nonsense(void **state)
 {
 	struct stream_wish good = road_wish(0, 0, 0, A, STREAM_NO_SLOT);
@@ -427,7 +460,7 @@ static void test_manager_runs_its_threads(void **state)
 static void test_manager_keys(void **state)
 {
 	struct stream_wish a = road_wish(0, 0, 0, A, 1);
-	struct shm_command_ring *ring = &shm_segment_worker(&road.controlplane, 0)->commands;
+	struct shm_command_ring *ring = &shm_segment_client(&road.controlplane, 0, 0)->commands;
 	struct stream_table *table = &road.workers[0]->context.table;
 	struct secure_context *used;
 	struct shm_event event;
@@ -486,6 +519,7 @@ int main(void)
 		TEST(test_manager_del_is_always_answered),
 		TEST(test_manager_tells_latched_and_silent),
 		TEST(test_manager_loses_no_answer_when_nobody_listens),
+		TEST(test_manager_answers_each_client),
 		TEST(test_manager_survives_nonsense),
 		TEST(test_manager_publishes_counters_and_life),
 		TEST(test_manager_keys),

@@ -110,7 +110,7 @@ static int send_all(struct shm_fixture *f)
 	struct shm_command command = {.type = SHM_COMMAND_STREAM_DEL};
 
 	if (shm_segment_attach(f->path, &s, &f->refusal) < 0 ||
-	    shm_command_writer_init(&writer, &shm_segment_worker(&s, 1)->commands) < 0)
+	    shm_command_writer_init(&writer, &shm_segment_client(&s, 1, 0)->commands) < 0)
 		return 1;
 	for (uint32_t i = 0; i < CELLS; i++) {
 		int error;
@@ -134,7 +134,7 @@ static void test_a_million_cells_arrive_in_order(void **state)
 	int status;
 
 	assert_int_equal(shm_segment_create(f->path, &f->layout, &dataplane, &f->refusal), 0);
-	assert_int_equal(shm_command_reader_init(&reader, &shm_segment_worker(&dataplane, 1)->commands), 0);
+	assert_int_equal(shm_command_reader_init(&reader, &shm_segment_client(&dataplane, 1, 0)->commands), 0);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)

@@ -33,7 +33,7 @@ static void test_what_is_created_can_be_attached(void **state)
 	assert_int_equal(shm_segment_create(f->path, &f->layout, &dataplane, &f->refusal), 0);
 	assert_int_equal(stat(f->path, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
-	assert_int_equal(status.st_size, shm_segment_size(2, 50));
+	assert_int_equal(status.st_size, shm_segment_size(2, 1, 50));
 	assert_false(shm_segment_peer_is_alive(&dataplane));
 
 	assert_int_equal(shm_segment_attach(f->path, &controlplane, &f->refusal), 0);
@@ -62,9 +62,12 @@ static void test_parts_do_not_overlap(void **state)
 	struct shm_segment s;
 	const char *end;
 
+	f->layout.client_count = 3;
 	assert_int_equal(shm_segment_create(f->path, &f->layout, &s, &f->refusal), 0);
 	assert_ptr_equal(shm_segment_worker(&s, 0), s.header + 1);
-	assert_ptr_equal(shm_segment_rows(&s, 0), shm_segment_worker(&s, 0) + 1);
+	assert_ptr_equal(shm_segment_client(&s, 0, 0), shm_segment_worker(&s, 0) + 1);
+	assert_ptr_equal(shm_segment_client(&s, 0, 2), shm_segment_client(&s, 0, 0) + 2);
+	assert_ptr_equal(shm_segment_rows(&s, 0), shm_segment_client(&s, 0, 2) + 1);
 	assert_ptr_equal(shm_segment_worker(&s, 1), shm_segment_rows(&s, 0) + 50);
 	end = (const char *)(shm_segment_rows(&s, 1) + 50);
 	assert_int_equal(end - (const char *)s.header, s.size);
@@ -203,7 +206,7 @@ static void test_attach_names_the_field_that_differs(void **state)
 		const char *words;
 	} rows[] = {
 		{"magic", HEADER_AT(magic), 1, ERR_CORRUPT, "no segment of Voxlane"},
-		{"version", HEADER_AT(version), 9, ERR_VERSION, "version is 9 in the dataplane and 2 here"},
+		{"version", HEADER_AT(version), 9, ERR_VERSION, "version is 9 in the dataplane and 3 here"},
 		{"header_size", HEADER_AT(header_size), 9, ERR_VERSION, "header_size is 9"},
 		{"address_size", HEADER_AT(address_size), 9, ERR_VERSION, "address_size is 9"},
 		{"command_size", HEADER_AT(command_size), 9, ERR_VERSION,
@@ -211,12 +214,16 @@ static void test_attach_names_the_field_that_differs(void **state)
 		{"event_size", HEADER_AT(event_size), 9, ERR_VERSION, "event_size is 9"},
 		{"row_size", HEADER_AT(row_size), 9, ERR_VERSION, "row_size is 9"},
 		{"worker_size", HEADER_AT(worker_size), 9, ERR_VERSION, "worker_size is 9"},
+		{"client_size", HEADER_AT(client_size), 9, ERR_VERSION, "client_size is 9"},
 		{"ring_cells", HEADER_AT(ring_cells), 9, ERR_VERSION, "ring_cells is 9"},
 		{"drop_count", HEADER_AT(drop_count), 9, ERR_VERSION, "drop_count is 9"},
 		{"worker_counter_count", HEADER_AT(worker_counter_count), 9, ERR_VERSION, "worker_counter_count is 9"},
 		{"no worker", HEADER_AT(worker_count), 0, ERR_CORRUPT, "worker_count is 0"},
 		{"many workers", HEADER_AT(worker_count), 65, ERR_CORRUPT, "worker_count is 65, not 1 to 64"},
 		{"other worker_count", HEADER_AT(worker_count), 3, ERR_CORRUPT, "segment_size"},
+		{"no client", HEADER_AT(client_count), 0, ERR_CORRUPT, "client_count is 0"},
+		{"many clients", HEADER_AT(client_count), 33, ERR_CORRUPT, "client_count is 33, not 1 to 32"},
+		{"other client_count", HEADER_AT(client_count), 2, ERR_CORRUPT, "segment_size"},
 		{"no stream", HEADER_AT(streams_per_worker), 0, ERR_CORRUPT, "streams_per_worker is 0"},
 		{"many streams", HEADER_AT(streams_per_worker), UINT32_MAX, ERR_CORRUPT,
 		 "streams_per_worker is 4294967295"},
