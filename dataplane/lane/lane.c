@@ -14,8 +14,9 @@ const struct lane_row lane_rows[LANE_COUNT] = {
 	[LANE_FORK]         = {"fork",         {STEP(source), STEP(statistics), STEP(fork), STEP(relay), STEP(transmit)}},
 	[LANE_UNHEARD]      = {"unheard",      {STEP(source), STEP(statistics), STEP(unheard)}},
 	[LANE_HELD]         = {"held",         {STEP(source), STEP(statistics), STEP(held)}},
-	[LANE_RTCP]         = {"rtcp",         {STEP(rtcp_source), STEP(rtcp_relay), STEP(transmit)}},
-	[LANE_RTCP_UNHEARD] = {"rtcp_unheard", {STEP(rtcp_source), STEP(unheard)}},
+	[LANE_RTCP]         = {"rtcp",         {STEP(rtcp_source), STEP(rtcp_read), STEP(rtcp_relay), STEP(transmit)}},
+	[LANE_RTCP_UNHEARD] = {"rtcp_unheard", {STEP(rtcp_source), STEP(rtcp_read), STEP(unheard)}},
+	[LANE_REPORT]       = {"report",       {STEP(protect), STEP(rtcp_relay), STEP(transmit)}},
 	[LANE_BINDING]      = {"binding",      {STEP(binding)}},
 	[LANE_DECRYPT]      = {"decrypt",      {STEP(unprotect), STEP(source), STEP(statistics), STEP(relay), STEP(transmit)}},
 	[LANE_ENCRYPT]      = {"encrypt",      {STEP(source), STEP(statistics), STEP(protect), STEP(relay), STEP(transmit)}},
@@ -23,8 +24,8 @@ const struct lane_row lane_rows[LANE_COUNT] = {
 	[LANE_SECURE_FORK]  = {"secure_fork",  {STEP(unprotect), STEP(source), STEP(statistics), STEP(fork), STEP(protect), STEP(relay), STEP(transmit)}},
 	[LANE_SECURE_UNHEARD] = {"secure_unheard", {STEP(unprotect), STEP(source), STEP(statistics), STEP(unheard)}},
 	[LANE_SECURE_HELD]  = {"secure_held",  {STEP(unprotect), STEP(source), STEP(statistics), STEP(held)}},
-	[LANE_SECURE_RTCP]  = {"secure_rtcp",  {STEP(unprotect), STEP(rtcp_source), STEP(protect), STEP(rtcp_relay), STEP(transmit)}},
-	[LANE_SECURE_RTCP_UNHEARD] = {"secure_rtcp_unheard", {STEP(unprotect), STEP(rtcp_source), STEP(unheard)}},
+	[LANE_SECURE_RTCP]  = {"secure_rtcp",  {STEP(unprotect), STEP(rtcp_source), STEP(rtcp_read), STEP(protect), STEP(rtcp_relay), STEP(transmit)}},
+	[LANE_SECURE_RTCP_UNHEARD] = {"secure_rtcp_unheard", {STEP(unprotect), STEP(rtcp_source), STEP(rtcp_read), STEP(unheard)}},
 };
 /* clang-format on */
 

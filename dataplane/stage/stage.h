@@ -94,6 +94,7 @@ struct stage_context {
 	X(fork)                                                                                                        \
 	X(relay)                                                                                                       \
 	X(rtcp_source)                                                                                                 \
+	X(rtcp_read)                                                                                                   \
 	X(rtcp_relay)                                                                                                  \
 	X(unheard)                                                                                                     \
 	X(held)                                                                                                        \

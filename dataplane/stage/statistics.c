@@ -4,7 +4,8 @@
 /* Uses:   stream, ssrc, sequence, timestamp, payload_type, payload_size.
  * Sets:   nothing of the packet; line 1 of the stream.
  * Drops:  nothing.
- * Memory: line 1 of the stream (prefetched by lookup); line 0 when the payload type changes. */
+ * Memory: line 1 of the stream (prefetched by lookup); line 0 when the payload type changes, a cold
+ *         one when a packet is not the next. */
 void stage_statistics(struct stage_context *context, struct burst *burst)
 {
 	for (uint16_t i = 0; i < burst->count; i++) {
@@ -20,6 +21,7 @@ void stage_statistics(struct stage_context *context, struct burst *burst)
 			if (rtp_clock_hz(meta->payload_type) != RTP_CLOCK_DYNAMIC)
 				stream->clock_hz = rtp_clock_hz(meta->payload_type);
 		}
+		rtp_gaps_note(&stream->reports_of.gaps, &stream->statistics, meta->sequence);
 		rtp_statistics_sequence(&stream->statistics, meta->sequence);
 		rtp_statistics_jitter(&stream->statistics, meta->timestamp, context->now_us, stream->clock_hz);
 	}

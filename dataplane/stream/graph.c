@@ -59,8 +59,9 @@ static void choose_lanes(struct stream_table *table, struct stream *stream)
 		stream->lanes[RTP_KIND_RTP] = pair_lanes[in][out];
 	else
 		stream->lanes[RTP_KIND_RTP] = in ? LANE_SECURE_HELD : LANE_HELD;
-	/* A report of what somebody received says nothing about what others sent: RTCP goes to a pair only. */
-	if (count == 1)
+	/* A report of what somebody received says nothing about what others sent: RTCP goes to a pair only. Where it ends here
+	 * the engine reports itself (report.c). */
+	if (count == 1 && first != stream)
 		stream->lanes[RTP_KIND_RTCP] = in || out ? LANE_SECURE_RTCP : LANE_RTCP;
 	else
 		stream->lanes[RTP_KIND_RTCP] = in ? LANE_SECURE_RTCP_UNHEARD : LANE_RTCP_UNHEARD;

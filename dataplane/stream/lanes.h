@@ -23,6 +23,7 @@
 	X(LANE_SECURE_HELD, "secure_held")                                                                             \
 	X(LANE_SECURE_RTCP, "secure_rtcp") /* one side is secure, or both */                                           \
 	X(LANE_SECURE_RTCP_UNHEARD, "secure_rtcp_unheard")                                                             \
+	X(LANE_REPORT, "report")   /* RTCP that the engine made itself */                                              \
 	X(LANE_BINDING, "binding") /* STUN and DTLS */
 enum lane {
 #define X(name, text) name,

@@ -12,6 +12,8 @@ static uint64_t tsc_to_ms(uint64_t cycles, uint64_t tsc_hz)
 void stream_count(const struct stream *stream, const struct stream_clock *clock,
 		  struct shm_stream_counters *ret_counters)
 {
+	const struct stream_reports *reports = &stream->reports_of;
+
 	*ret_counters = (struct shm_stream_counters){
 		.rtp_in = stream->rtp_in,
 		.rtp_in_bytes = stream->rtp_in_bytes,
@@ -25,6 +27,17 @@ void stream_count(const struct stream *stream, const struct stream_clock *clock,
 		.jitter_us = rtp_statistics_jitter_us(&stream->statistics, stream->clock_hz),
 		.ssrc = stream->statistics.ssrc,
 		.payload_type = stream->payload_type,
+		.loss_runs = reports->gaps.runs,
+		.bursts = reports->gaps.bursts,
+		.burst_lost = reports->gaps.burst_lost,
+		.reordered = reports->gaps.reordered,
+		.duplicates = reports->gaps.duplicates,
+		.reports = reports->heard,
+		.reported_lost = reports->reported_lost,
+		.reported_jitter_us = reports->reported_jitter_us,
+		.round_trip_us = reports->round_trip_us,
+		.reported_mos10 = reports->reported_mos10,
+		.reported_delay_ms = reports->reported_delay_ms,
 	};
 	if (stream->last_rtp_tsc)
 		ret_counters->last_rtp_ms =

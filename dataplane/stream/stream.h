@@ -36,6 +36,7 @@
 #include <stdatomic.h>
 
 #include "dataplane/stream/lanes.h"
+#include "dataplane/stream/report.h"
 #include "lib/net/packet.h"
 #include "lib/rtp/rtp.h"
 #include "lib/shm/abi.h"
@@ -134,6 +135,7 @@ struct stream {
 	uint32_t first_listener;                 /* of those that name this slot */
 	uint32_t next_listener, previous_listener;
 	struct secure_context *secure_in, *secure_out; /* of SECURE streams; NULL: no key yet */
+	struct stream_reports reports_of;              /* what RTCP said, and our own reports (report.h) */
 	uint8_t dscp;
 	uint8_t signalled_run;   /* consecutive packets from the signalled address while open */
 	uint16_t signalled_next; /* sequence number that would be the next of them */

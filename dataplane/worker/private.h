@@ -9,6 +9,8 @@ void worker_operate(struct worker *worker);
 /* publish.c: rows, time-outs and next hops of the streams whose turn it is; of all. */
 void worker_publish_slice(struct worker *worker);
 void worker_publish_all(struct worker *worker);
+/* report.c: RTCP of our own to the stream's peer, when it is time and nobody else reports to it. */
+void worker_report(struct worker *worker, struct stream *stream);
 /* A steady clock in microseconds for jitter. */
 static inline uint64_t worker_us(const struct worker *worker, uint64_t tsc)
 {

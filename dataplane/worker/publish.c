@@ -28,6 +28,7 @@ static void visit(struct worker *worker, struct stream *stream, const struct str
 		stage_tell(&worker->context, &event);
 	stream_way_refresh(&worker->context.table, &stream->rtp_way);
 	stream_way_refresh(&worker->context.table, &stream->rtcp_way);
+	worker_report(worker, stream);
 	if (worker->rows)
 		stream_publish(stream, clock, &worker->rows[stream->slot]);
 }

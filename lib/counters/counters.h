@@ -42,7 +42,7 @@
 	X(WORKER_TX_PACKETS, "tx_packets", "packets given to ports")                                                   \
 	X(WORKER_TX_BYTES, "tx_bytes", "bytes given to ports")                                                         \
 	X(WORKER_RTP_RELAYED, "rtp_relayed", "RTP packets relayed")                                                    \
-	X(WORKER_RTCP_RELAYED, "rtcp_relayed", "RTCP packets relayed")                                                 \
+	X(WORKER_RTCP_RELAYED, "rtcp_relayed", "RTCP packets sent, relayed ones and the engine's own")                 \
 	X(WORKER_HANDOVER_OUT, "handover_out", "packets handed to the worker that owns their stream")                  \
 	X(WORKER_HANDOVER_IN, "handover_in", "packets taken over from other workers")                                  \
 	X(WORKER_TURNS, "turns", "turns of the poll loop")                                                             \
@@ -51,7 +51,8 @@
 	X(WORKER_CYCLES_BUSY, "cycles_busy", "time stamp counter cycles spent in busy turns")                          \
 	X(WORKER_STREAMS, "streams", "streams the worker owns now")                                                    \
 	X(WORKER_COMMANDS, "commands", "commands carried out")                                                         \
-	X(WORKER_EVENTS_LOST, "events_lost", "events that found their ring full")
+	X(WORKER_EVENTS_LOST, "events_lost", "events that found their ring full")                                      \
+	X(WORKER_REPORTS, "reports", "RTCP reports that the engine made itself")
 
 #define COUNTER_ENUM(name, text, help) name,
 enum drop_reason { DROP_LIST(COUNTER_ENUM) DROP_COUNT };

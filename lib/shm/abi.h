@@ -124,6 +124,14 @@ struct shm_stream_counters {
 	uint32_t ssrc;           /* of the peer */
 	uint32_t payload_type;   /* of the last RTP */
 	uint32_t reserved;
+	/* how they were lost (lib/rtp, struct rtp_gaps) */
+	uint32_t loss_runs, bursts, burst_lost, reordered, duplicates;
+	/* by the peer's RTCP about what it is sent; 0 in reports: it never reported */
+	uint32_t reports, reported_lost, reported_jitter_us;
+	uint32_t round_trip_us;     /* between the engine and the peer; 0: not known */
+	uint32_t reported_mos10;    /* RFC 3611, conversational MOS times 10; 0: not known */
+	uint32_t reported_delay_ms; /* RFC 3611, jitter buffer and playout at the peer; 0: not known */
+	uint32_t reserved_too;
 };
 
 /* ---- events: worker to control plane ---- */

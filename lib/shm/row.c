@@ -11,7 +11,7 @@
 
 _Static_assert(offsetof(struct shm_stream_row, sequence) == 0, "copied apart");
 _Static_assert(offsetof(struct shm_stream_row, generation) == 4, "copied apart");
-_Static_assert(sizeof(struct shm_stream_row) == 192, "three cache lines");
+_Static_assert(sizeof(struct shm_stream_row) == 256, "four cache lines");
 
 typedef uint64_t __attribute__((may_alias)) row_word;
 

@@ -26,7 +26,7 @@ static struct shm_stream_row row_of(uint32_t number)
 		.generation = number, .controller = number, .state = SHM_SLOT_LIVE, .local_port = 10010};
 
 	row.counters.rtp_in = row.counters.rtp_out = row.counters.lost = row.counters.last_rtp_ms = number;
-	row.source_index = row.counters.reserved = number;
+	row.source_index = row.counters.reserved = row.counters.reported_delay_ms = number;
 	return row;
 }
 
