@@ -6,12 +6,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "controlplane/api/api.h"
 #include "lib/notify/notify.h"
 #include "controlplane/app/reload.h"
 #include "controlplane/app/signalling.h"
+#include "controlplane/app/tls.h"
 #include "controlplane/cdr/cdr.h"
 #include "controlplane/loop/loop.h"
 #include "controlplane/metrics/metrics.h"
@@ -30,6 +32,8 @@ struct program {
 	struct cdr *cdr;
 	struct loop *signalling_loop, *api_loop;
 	struct signalling *signalling;
+	struct tls_context *tls; /* NULL: SIP is not spoken over TLS */
+	struct app_tls_log tls_log;
 	struct transport *transport;
 	struct api *api;
 	struct reload reload;
@@ -146,8 +150,8 @@ static void stop_signalling(struct program *program)
 /* 0.0.0.0 and :: stand for every address of this machine, of both families. */
 static void add_listens(struct transport_options *options, const struct conf_sip *sip, enum transport_kind kind)
 {
-	struct transport_listen listen = {.kind = kind,
-					  .endpoint = {.address = sip->listen_ip, .port = sip->listen_port}};
+	uint16_t port = kind == TRANSPORT_TLS ? sip->tls_port : sip->listen_port;
+	struct transport_listen listen = {.kind = kind, .endpoint = {.address = sip->listen_ip, .port = port}};
 
 	options->listens[options->listen_count++] = listen;
 	if (!net_address_is_any(&sip->listen_ip) ||
@@ -158,19 +162,38 @@ static void add_listens(struct transport_options *options, const struct conf_sip
 	options->listens[options->listen_count++] = listen;
 }
 
+static int start_tls(struct program *program)
+{
+	struct tls_problem problem;
+	int error = app_tls_new(program->conf, loop_wall_ms(program->signalling_loop), &program->tls, &problem);
+
+	return error ? fail(program, error, problem.text) : 0;
+}
+
+static void stop_tls(struct program *program)
+{
+	tls_context_free(program->tls);
+}
+
 static int start_transport(struct program *program)
 {
-	static const enum transport_kind kinds[CONF_TRANSPORT_COUNT] = {TRANSPORT_UDP, TRANSPORT_TCP};
+	static const enum transport_kind kinds[CONF_TRANSPORT_COUNT] = {TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_TLS};
 	const struct conf_sip *sip = &program->conf->sip;
 	struct transport_receiver receiver = signalling_receiver(program->signalling);
 	struct transport_options options = {.advertised = sip->advertised_ip,
 					    .dscp = 24 /* CS3, RFC 4594 */,
 					    .connections_max = sip->max_connections,
-					    .connections_per_source = sip->connections_per_source};
+					    .connections_per_source = sip->connections_per_source,
+					    .handshakes_max = sip->tls_handshakes,
+					    .handshakes_per_source = sip->tls_handshakes_per_source,
+					    .tls = program->tls,
+					    .on_handshake = app_tls_on_handshake,
+					    .arg = &program->tls_log};
 	struct transport_problem problem = {""};
 	struct signalling_problem start_problem = {""};
 	int error;
 
+	program->tls_log.loop = program->signalling_loop;
 	for (unsigned i = 0; i < CONF_TRANSPORT_COUNT; i++)
 		if (sip->transports & 1u << i)
 			add_listens(&options, sip, kinds[i]);
@@ -313,6 +336,7 @@ static int start_reload(struct program *program)
 	reload->first = program->conf;
 	reload->signalling = program->signalling;
 	reload->api = program->api;
+	reload->tls = program->tls;
 	reload->signalling_loop = program->signalling_loop;
 	reload->api_loop = program->api_loop;
 	reload_init(reload);
@@ -360,6 +384,7 @@ static const struct part {
 	{"store", start_store, stop_store},
 	{"cdr", start_cdr, stop_cdr},
 	{"signalling", start_signalling, stop_signalling},
+	{"tls", start_tls, stop_tls},
 	{"transport", start_transport, stop_transport},
 	{"api", start_api, stop_api},
 	{"reload", start_reload, stop_reload},
@@ -401,6 +426,22 @@ static int run(struct program *program)
 	return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* The certificates too: they are what goes wrong by itself. */
+static int check(struct program *program)
+{
+	struct tls_problem problem;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (app_tls_new(program->conf, (uint64_t)now.tv_sec * 1000, &program->tls, &problem) != 0) {
+		fprintf(stderr, "voxlane-controlplane: %s\n", problem.text);
+		return EXIT_FAILURE;
+	}
+	stop_tls(program);
+	printf("%s: the configuration is good\n", program->options.config_path);
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	const struct options_program self = {"voxlane-controlplane", VOXLANE_VERSION, .has_port = true,
@@ -419,9 +460,7 @@ int main(int argc, char **argv)
 	}
 	if (program.options.port)
 		program.conf->sip.listen_port = program.options.port;
-	if (program.options.is_check)
-		printf("%s: the configuration is good\n", program.options.config_path);
-	status = program.options.is_check ? EXIT_SUCCESS : run(&program);
+	status = program.options.is_check ? check(&program) : run(&program);
 	reload_fini(&program.reload);
 	conf_free(program.conf);
 	log_fini();

@@ -5,6 +5,7 @@
 
 #include "controlplane/api/api.h"
 #include "controlplane/app/signalling.h"
+#include "controlplane/app/tls.h"
 #include "controlplane/routing/routing.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
@@ -25,6 +26,7 @@ static const char *const live[] = {
 	"sip.min_session_expires",
 	"sip.ring_timeout",
 	"sip.session_expires",
+	"sip.tls",
 };
 
 static bool is_live(const char *path)
@@ -80,6 +82,8 @@ static void drop_next(struct reload *reload)
 	reload->next = NULL;
 	routing_free(reload->routing);
 	reload->routing = NULL;
+	tls_context_free(reload->next_tls);
+	reload->next_tls = NULL;
 }
 
 /* Signalling thread. */
@@ -108,6 +112,9 @@ static void on_applied(void *arg)
 		drop_next(reload);
 		return;
 	}
+	if (reload->next_tls)
+		tls_context_replace(reload->tls, reload->next_tls);
+	reload->next_tls = NULL;
 	monitoring = &reload->next->monitoring;
 	if (api_set_tokens(reload->api, monitoring->tokens.at, monitoring->tokens.len) != 0)
 		log_error("app",
@@ -129,6 +136,7 @@ void reload_init(struct reload *reload)
 void reload_start(struct reload *reload)
 {
 	struct routing_problem routing_problem;
+	struct tls_problem tls_problem;
 	struct conf_problem problem;
 
 	if (reload->next) {
@@ -143,6 +151,12 @@ void reload_start(struct reload *reload)
 	if (routing_new(reload->next, &reload->routing, &routing_problem) != 0) {
 		reload->routing = NULL;
 		log_error("app", "the configuration is not changed: %s", routing_problem.text);
+		drop_next(reload);
+		return;
+	}
+	if (reload->tls &&
+	    app_tls_new(reload->next, loop_wall_ms(reload->api_loop), &reload->next_tls, &tls_problem) != 0) {
+		log_error("app", "the configuration is not changed: %s", tls_problem.text);
 		drop_next(reload);
 		return;
 	}

@@ -5,7 +5,8 @@
  * thread applies it and is held up for about 3 us an extension; the API thread takes over tokens and log level.
  * Ownership: the first configuration stays for the whole life (what needs a restart still looks at it); of those after it
  * the one in force.
- * What changes: extensions (bindings of those that are gone end), the dial plan, auth and security, limits and times of
+ * What changes: certificates (their files are read again even when the configuration is the same; connections that stand
+ * stay as they are), extensions (bindings of those that are gone end), the dial plan, auth and security, limits and times of
  * sip, the log level, API tokens. Everything else is named in one log line as waiting for a restart.
  */
 #ifndef CONTROLPLANE_APP_RELOAD_H
@@ -18,6 +19,7 @@ struct api;
 struct conf;
 struct routing;
 struct signalling;
+struct tls_context;
 
 struct reload {
 	/* set by the maker */
@@ -27,11 +29,13 @@ struct reload {
 	const struct conf *first;
 	struct signalling *signalling;
 	struct api *api;
+	struct tls_context *tls; /* NULL: SIP is not spoken over TLS */
 	struct loop *signalling_loop, *api_loop;
 	/* inside */
 	struct conf *now; /* NULL: the first is in force */
 	struct conf *next;
 	struct routing *routing; /* of next */
+	struct tls_context *next_tls;
 	struct loop_message apply, applied;
 	int error; /* of apply */
 };

@@ -48,12 +48,43 @@ static const struct transport_times *times_of(const struct transport_connection 
 	return &connection->streams->transport->options.times;
 }
 
+/* ---- the socket, or TLS on it ---- */
+
+static int wire_read(void *arg, char *buffer, size_t size)
+{
+	return transport_tcp_read(((struct transport_connection *)arg)->watch.fd, buffer, size);
+}
+
+static int wire_write(void *arg, struct view bytes)
+{
+	return transport_tcp_write(((struct transport_connection *)arg)->watch.fd, bytes);
+}
+
+static int stream_read(struct transport_connection *connection, char *buffer, size_t size)
+{
+	int got;
+
+	if (!connection->tls)
+		return wire_read(connection, buffer, size);
+	got = tls_session_read(connection->tls, buffer, size);
+	connection->reads_on_room = got == ERR_AGAIN && tls_session_wants_write(connection->tls);
+	return got;
+}
+
+static int stream_write(struct transport_connection *connection, struct view bytes)
+{
+	return connection->tls ? tls_session_write(connection->tls, bytes) : wire_write(connection, bytes);
+}
+
 /* ---- out ---- */
 
 static int watch_for(struct transport_connection *connection)
 {
-	bool is_reading = connection->state == CONNECTION_OPEN;
-	bool is_writing = connection->state == CONNECTION_CONNECTING || connection->out.size > 0;
+	bool is_shaking = connection->state == CONNECTION_HANDSHAKE;
+	bool wants_room = is_shaking ? connection->tls && tls_session_wants_write(connection->tls)
+				     : connection->out.size > 0 || connection->reads_on_room;
+	bool is_reading = connection->state == CONNECTION_OPEN || (is_shaking && !wants_room);
+	bool is_writing = connection->state == CONNECTION_CONNECTING || wants_room;
 	uint32_t events = (is_reading ? EPOLLIN : 0) | (is_writing ? EPOLLOUT : 0);
 
 	return connection->watch.events == events ? 0 : loop_watch_mod(&connection->watch, events);
@@ -65,7 +96,7 @@ static int write_some(struct transport_connection *connection, struct view bytes
 	size_t done = 0;
 
 	while (done < bytes.size) {
-		int put = transport_tcp_write(connection->watch.fd, view_sub(bytes, done, bytes.size));
+		int put = stream_write(connection, view_sub(bytes, done, bytes.size));
 
 		if (put == ERR_AGAIN)
 			break;
@@ -199,9 +230,9 @@ static void read_some(struct transport_connection *connection)
 {
 	struct transport_streams *streams = connection->streams;
 	struct transport_buffer *in = &connection->in;
-	int got = transport_tcp_read(connection->watch.fd, streams->scratch, sizeof(streams->scratch)), done, error = 0;
+	int got = stream_read(connection, streams->scratch, sizeof(streams->scratch)), done, error = 0;
 
-	if (got == ERR_AGAIN)
+	if (got == ERR_AGAIN && watch_for(connection) == 0)
 		return;
 	if (got < 0) {
 		transport_connection_close(connection, got);
@@ -225,17 +256,83 @@ static void read_some(struct transport_connection *connection)
 
 /* ---- events ---- */
 
+static void open_for_messages(struct transport_connection *connection)
+{
+	connection->state = CONNECTION_OPEN;
+	if (connection->source)
+		loop_timer_start(connection->streams->transport->loop, &connection->read_timer,
+				 times_of(connection)->first_ms);
+	restart_read_timer(connection);
+	flush(connection);
+}
+
+static void tell_handshake(struct transport_connection *connection, int error, const char *why)
+{
+	struct transport *transport = connection->streams->transport;
+
+	if (error == 0)
+		transport->stats.handshakes++;
+	else if (error == ERR_TIMEOUT)
+		transport->stats.handshakes_late++;
+	else
+		transport->stats.handshakes_failed++;
+	if (transport->options.on_handshake)
+		transport->options.on_handshake(transport->options.arg, &connection->flow, error, why);
+}
+
+/* Who connects and says nothing costs no session. */
+static int make_session(struct transport_connection *connection)
+{
+	const struct tls_wire wire = {.read = wire_read, .write = wire_write, .arg = connection};
+	struct tls_context *tls = connection->streams->transport->options.tls;
+	const struct transport_flow *flow = &connection->flow;
+	char address[NET_ADDRESS_TEXT];
+	const char *name = NULL;
+
+	if (connection->tls)
+		return 0;
+	if (!tls)
+		return ERR_UNSUPPORTED;
+	if (connection->source)
+		return tls_session_new_server(tls, &wire, &connection->tls);
+	net_address_print(&flow->remote.address, address);
+	if (flow->peer >= TRANSPORT_PEER_FIRST)
+		name = tls_context_named(tls, flow->peer - TRANSPORT_PEER_FIRST);
+	return tls_session_new_client(tls, &wire, name ? name : address, flow->peer == TRANSPORT_PEER_ANY,
+				      &connection->tls);
+}
+
+static void shake_hands(struct transport_connection *connection)
+{
+	int error = make_session(connection);
+
+	if (error == 0)
+		error = tls_session_handshake(connection->tls);
+	if (error == ERR_AGAIN && watch_for(connection) == 0)
+		return;
+	if (error == 0) {
+		transport_streams_shook(connection);
+		tell_handshake(connection, 0, "");
+		open_for_messages(connection);
+	} else {
+		transport_connection_close(connection, error == ERR_AGAIN ? ERR_IO : error);
+	}
+}
+
 static void finish_connecting(struct transport_connection *connection)
 {
 	int error = transport_tcp_connected(connection->watch.fd);
 
 	if (error < 0) {
 		transport_connection_close(connection, error);
-		return;
+	} else if (connection->flow.kind == TRANSPORT_TLS) {
+		connection->state = CONNECTION_HANDSHAKE;
+		loop_timer_start(connection->streams->transport->loop, &connection->read_timer,
+				 times_of(connection)->handshake_ms);
+		shake_hands(connection);
+	} else {
+		open_for_messages(connection);
 	}
-	connection->state = CONNECTION_OPEN;
-	restart_read_timer(connection);
-	flush(connection);
 }
 
 static void on_ready(void *arg, uint32_t events)
@@ -246,7 +343,12 @@ static void on_ready(void *arg, uint32_t events)
 		finish_connecting(connection);
 		return;
 	}
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && connection->state == CONNECTION_OPEN)
+	if (connection->state == CONNECTION_HANDSHAKE) {
+		shake_hands(connection);
+		return;
+	}
+	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR) || connection->reads_on_room) &&
+	    connection->state == CONNECTION_OPEN)
 		read_some(connection);
 	if (events & EPOLLOUT && connection->state < CONNECTION_CLOSED)
 		flush(connection);
@@ -270,6 +372,7 @@ void transport_connection_free(struct transport_connection *connection)
 	list_del(&connection->link);
 	buffer_consume(connection->streams, &connection->in, connection->in.size);
 	buffer_consume(connection->streams, &connection->out, connection->out.size);
+	tls_session_free(connection->tls);
 	free(connection);
 }
 
@@ -278,6 +381,10 @@ static void on_end(void *arg)
 	struct transport_connection *connection = arg;
 	struct transport *transport = connection->streams->transport;
 
+	if (connection->failed_handshake)
+		tell_handshake(connection, connection->error,
+			       connection->tls && tls_session_why(connection->tls)[0] ? tls_session_why(connection->tls)
+										      : error_text(connection->error));
 	if (connection->has_request && transport->receiver.on_closed)
 		transport->receiver.on_closed(transport->receiver.arg, &connection->flow, connection->error);
 	transport_connection_free(connection);
@@ -290,6 +397,9 @@ void transport_connection_close(struct transport_connection *connection, int err
 
 	if (connection->state == CONNECTION_CLOSED)
 		return;
+	connection->failed_handshake = connection->state == CONNECTION_HANDSHAKE;
+	if (connection->tls && connection->state >= CONNECTION_OPEN && error != ERR_IO)
+		tls_session_end(connection->tls);
 	connection->state = CONNECTION_CLOSED;
 	connection->error = error;
 	loop_watch_del(&connection->watch);
@@ -305,6 +415,7 @@ int transport_connection_new(struct transport_streams *streams, const struct tra
 {
 	struct transport_connection *connection = calloc(1, sizeof(*connection));
 	struct loop *loop = streams->transport->loop;
+	bool is_tls = flow->kind == TRANSPORT_TLS;
 	int error = ERR_NOMEM;
 
 	if (connection)
@@ -317,12 +428,14 @@ int transport_connection_new(struct transport_streams *streams, const struct tra
 	}
 	connection->streams = streams;
 	connection->flow = *flow;
-	connection->state = is_connecting ? CONNECTION_CONNECTING : CONNECTION_OPEN;
+	connection->state = is_connecting ? CONNECTION_CONNECTING : is_tls ? CONNECTION_HANDSHAKE : CONNECTION_OPEN;
 	loop_timer_init(&connection->read_timer, on_timer, connection);
 	loop_timer_init(&connection->write_timer, on_timer, connection);
 	loop_message_init(&connection->end, on_end, connection);
 	loop_timer_start(loop, &connection->read_timer,
-			 is_connecting ? times_of(connection)->connect_ms : times_of(connection)->first_ms);
+			 is_connecting ? times_of(connection)->connect_ms
+			 : is_tls      ? times_of(connection)->handshake_ms
+				       : times_of(connection)->first_ms);
 	list_add(&streams->connections, &connection->link);
 	*ret_connection = connection;
 	return 0;

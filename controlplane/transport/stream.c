@@ -24,6 +24,7 @@ static bool match_id(const struct map_node *node, const void *key)
 
 struct remote_key {
 	enum transport_kind kind;
+	uint32_t peer;
 	struct net_endpoint remote;
 };
 
@@ -32,7 +33,8 @@ static bool match_remote(const struct map_node *node, const void *key)
 	const struct remote_key *k = key;
 	const struct transport_connection *connection = CONTAINER_OF(node, struct transport_connection, by_remote);
 
-	return connection->flow.kind == k->kind && net_endpoint_is_equal(&connection->flow.remote, &k->remote);
+	return connection->flow.kind == k->kind && connection->flow.peer == k->peer &&
+	       net_endpoint_is_equal(&connection->flow.remote, &k->remote);
 }
 
 static bool match_source(const struct map_node *node, const void *key)
@@ -44,7 +46,7 @@ static bool match_source(const struct map_node *node, const void *key)
 
 static struct transport_connection *find(struct transport_streams *streams, const struct transport_flow *flow)
 {
-	struct remote_key key = {flow->kind, flow->remote};
+	struct remote_key key = {flow->kind, flow->peer, flow->remote};
 	struct map_node *node = NULL;
 
 	if (flow->connection != 0)
@@ -99,6 +101,24 @@ static void source_put(struct transport_streams *streams, struct transport_sourc
 	free(source);
 }
 
+/* TLS that is not through yet costs more than it looks: there may be few of it. */
+static bool may_shake(const struct transport_streams *streams, const struct transport_source *source)
+{
+	const struct transport_options *options = &streams->transport->options;
+
+	return streams->transport->stats.handshaking < options->handshakes_max &&
+	       source->handshakes < options->handshakes_per_source;
+}
+
+void transport_streams_shook(struct transport_connection *connection)
+{
+	if (!connection->is_handshaking)
+		return;
+	connection->is_handshaking = false;
+	connection->source->handshakes--;
+	connection->streams->transport->stats.handshaking--;
+}
+
 /* The last eighth is kept for connections that we open. */
 static bool has_room(const struct transport_streams *streams, bool is_accepting)
 {
@@ -124,6 +144,12 @@ static int add(struct transport_streams *streams, struct transport_flow *flow, i
 	map_add(&streams->by_id, &connection->by_id, flow->connection);
 	map_add(&streams->by_remote, &connection->by_remote, net_endpoint_hash(&flow->remote));
 	streams->transport->stats.connections = (uint32_t)streams->by_id.count;
+	streams->transport->stats.kinds[flow->kind].connections++;
+	if (source && flow->kind == TRANSPORT_TLS) {
+		connection->is_handshaking = true;
+		source->handshakes++;
+		streams->transport->stats.handshaking++;
+	}
 	*ret_connection = connection;
 	return 0;
 }
@@ -134,9 +160,11 @@ void transport_streams_forget(struct transport_connection *connection)
 
 	map_del(&streams->by_id, &connection->by_id);
 	map_del(&streams->by_remote, &connection->by_remote);
+	transport_streams_shook(connection);
 	if (connection->source)
 		source_put(streams, connection->source);
 	streams->transport->stats.connections = (uint32_t)streams->by_id.count;
+	streams->transport->stats.kinds[connection->flow.kind].connections--;
 }
 
 static void accept_one(struct transport_stream_listener *listener, int fd, const struct net_endpoint *local,
@@ -150,6 +178,12 @@ static void accept_one(struct transport_stream_listener *listener, int fd, const
 
 	if (!has_room(streams, true) || source_get(streams, &remote->address, &source) < 0) {
 		stats->refused++;
+		close(fd);
+		return;
+	}
+	if (flow.kind == TRANSPORT_TLS && !may_shake(streams, source)) {
+		source_put(streams, source);
+		stats->handshakes_refused++;
 		close(fd);
 		return;
 	}
@@ -267,6 +301,10 @@ int transport_streams_new(struct transport *transport, struct transport_streams 
 		options->connections_max = TRANSPORT_CONNECTIONS_MAX;
 	if (options->connections_per_source == 0)
 		options->connections_per_source = TRANSPORT_CONNECTIONS_PER_SOURCE;
+	if (options->handshakes_max == 0)
+		options->handshakes_max = TRANSPORT_HANDSHAKES_MAX;
+	if (options->handshakes_per_source == 0)
+		options->handshakes_per_source = TRANSPORT_HANDSHAKES_PER_SOURCE;
 #define X(name, fallback) options->times.name = options->times.name ? options->times.name : fallback;
 	TRANSPORT_TIME_LIST(X)
 #undef X

@@ -5,6 +5,7 @@
 #define CONTROLPLANE_TRANSPORT_STREAM_PRIVATE_H
 
 #include "controlplane/loop/loop.h"
+#include "controlplane/tls/tls.h"
 #include "controlplane/transport/transport_private.h"
 #include "lib/container/list.h"
 #include "lib/container/map.h"
@@ -20,7 +21,7 @@ enum {
 struct transport_source {
 	struct map_node node;
 	struct net_address address;
-	uint32_t count;
+	uint32_t count, handshakes;
 };
 
 struct transport_buffer {
@@ -30,6 +31,7 @@ struct transport_buffer {
 
 enum transport_connection_state {
 	CONNECTION_CONNECTING,
+	CONNECTION_HANDSHAKE, /* TLS */
 	CONNECTION_OPEN,
 	CONNECTION_DRAINING, /* nothing is read any more; closed once everything is written */
 	CONNECTION_CLOSED,   /* found by nobody; the memory goes at the end of the turn */
@@ -46,12 +48,16 @@ struct transport_connection {
 	struct loop_timer read_timer;  /* connecting, first message, message, idle: one at a time */
 	struct loop_timer write_timer; /* while something waits to be written */
 	struct loop_message end;
+	struct tls_session *tls; /* NULL: none, or nothing came yet */
 	struct sip_framer framer;
 	struct transport_buffer in, out;
-	int error;          /* why it was closed */
-	bool has_message;   /* one whole message came */
-	bool is_in_message; /* a part of the next one is here */
-	bool has_request;   /* a request of ours left on it: its end is told */
+	int error;             /* why it was closed */
+	bool has_message;      /* one whole message came */
+	bool is_in_message;    /* a part of the next one is here */
+	bool has_request;      /* a request of ours left on it: its end is told */
+	bool is_handshaking;   /* counted as such */
+	bool failed_handshake; /* to be told */
+	bool reads_on_room;    /* TLS cannot read on before it wrote */
 };
 
 struct transport_stream_listener {
@@ -81,6 +87,8 @@ int transport_streams_send(struct transport_streams *streams, const struct trans
 void transport_streams_close(struct transport_streams *streams, const struct transport_flow *flow);
 /* Out of maps and counts: nobody finds it any more. */
 void transport_streams_forget(struct transport_connection *connection);
+/* It is not counted among the handshakes any more. */
+void transport_streams_shook(struct transport_connection *connection);
 
 /* ---- connection.c ---- */
 /* fd is its own from here on, closed on failure too. ERR_NOMEM, ERR_IO. */

@@ -1,5 +1,6 @@
 /* What is the same for sockets and for the simulated network: names of kinds, flows, which listener sends, what a peer
  * is told as our address. */
+#include "controlplane/tls/tls.h"
 #include "controlplane/transport/transport_private.h"
 
 static const struct {
@@ -42,8 +43,8 @@ bool transport_flow_is_on(const struct transport_flow *flow, const struct transp
 {
 	/* What we open is found by its endpoint, so a flow may name an earlier connection or none. */
 	return flow->kind == closed->kind &&
-	       (flow->connection == closed->connection ||
-		(flow->connection % 2 == 0 && net_endpoint_is_equal(&flow->remote, &closed->remote)));
+	       (flow->connection == closed->connection || (flow->connection % 2 == 0 && flow->peer == closed->peer &&
+							   net_endpoint_is_equal(&flow->remote, &closed->remote)));
 }
 
 /* CR, LF and NUL alone: what phones send to keep a NAT's door open. */
@@ -59,6 +60,8 @@ void transport_receive(struct transport *transport, const struct transport_flow 
 {
 	transport->stats.received++;
 	transport->stats.received_bytes += size;
+	transport->stats.kinds[flow->kind].received++;
+	transport->stats.kinds[flow->kind].received_bytes += size;
 	if (is_keep_alive(bytes, size)) {
 		transport->stats.keep_alives++;
 		return;
@@ -139,6 +142,8 @@ int transport_send(struct transport *transport, const struct transport_flow *flo
 	}
 	transport->stats.sent++;
 	transport->stats.sent_bytes += bytes.size;
+	transport->stats.kinds[flow->kind].sent++;
+	transport->stats.kinds[flow->kind].sent_bytes += bytes.size;
 	if (transport->observer.on_message)
 		transport->observer.on_message(transport->observer.arg, true, flow, bytes);
 	return 0;
@@ -171,6 +176,16 @@ int transport_flow_to(struct transport *transport, enum transport_kind kind, con
 	if (net_address_is_any(&from->endpoint.address))
 		ret_flow->local.address = source;
 	return 0;
+}
+
+int transport_peer(struct transport *transport, const char *name, uint32_t *ret_peer)
+{
+	uint32_t number;
+	int error = transport->options.tls ? tls_context_name(transport->options.tls, name, &number) : ERR_UNSUPPORTED;
+
+	if (error == 0)
+		*ret_peer = TRANSPORT_PEER_FIRST + number;
+	return error;
 }
 
 int transport_route(void *transport, const struct net_address *toward, struct net_address *ret_source,

@@ -17,8 +17,11 @@
  * Limits: TRANSPORT_MESSAGE_MAX bytes a message; TRANSPORT_BATCH messages a turn and UDP socket, so that a flood cannot
  * keep the timers waiting; TRANSPORT_ROUTES_MAX routes are remembered, for TRANSPORT_ROUTE_MS. Connections: see the
  * constants; a peer that does not end its first message, trickles a later one, says nothing, does not read, or sends
- * what has no end is cut off. RFC 3581 (answers leave from where the request arrived), RFC 5626 4.4.1 (keep-alives are
- * answered or swallowed here).
+ * what has no end is cut off; so is one that begins TLS and does not finish it, of whom there may be few at a time. RFC 3581
+ * (answers leave from where the request arrived), RFC 5626 4.4.1 (keep-alives are answered or swallowed here).
+ *
+ * TLS: who connects to us gets our certificate, and shows one if the context asks for it. Whom we connect to is verified: by
+ * the name that flow.peer stands for, else by its address. What goes to one name never uses a connection to another.
  */
 #ifndef CONTROLPLANE_TRANSPORT_TRANSPORT_H
 #define CONTROLPLANE_TRANSPORT_TRANSPORT_H
@@ -26,6 +29,7 @@
 #include "lib/net/net.h"
 
 struct loop;
+struct tls_context;
 struct transport;
 
 enum {
@@ -39,11 +43,14 @@ enum {
 	TRANSPORT_DESCRIPTORS_SPARE = 256,      /* for everything that is not a connection */
 	TRANSPORT_QUEUE_MAX = 262144,           /* bytes that wait for one peer to read */
 	TRANSPORT_BUFFERED_MAX = 64 << 20,      /* bytes of all connections' buffers together */
+	TRANSPORT_HANDSHAKES_MAX = 500,         /* TLS, accepted and not through yet, unless options say otherwise */
+	TRANSPORT_HANDSHAKES_PER_SOURCE = 50,
 };
 
 /* Times of a connection in milliseconds, with what 0 stands for. */
 #define TRANSPORT_TIME_LIST(X)                                                                                         \
 	X(connect_ms, 5000)                                                                                            \
+	X(handshake_ms, 5000)   /* TLS, from the connection until it is through */                                     \
 	X(first_ms, 10000)      /* from accepting to the end of the first message */                                   \
 	X(partial_ms, 10000)    /* from a message's first byte to its last */                                          \
 	X(write_ms, 20000)      /* from the first byte that has to wait until none waits */                            \
@@ -57,7 +64,8 @@ struct transport_times {
 /* name as in Via, reliable, default port, URI transport parameter */
 #define TRANSPORT_LIST(X)                                                                                              \
 	X(TRANSPORT_UDP, "UDP", false, 5060, "udp")                                                                    \
-	X(TRANSPORT_TCP, "TCP", true, 5060, "tcp")
+	X(TRANSPORT_TCP, "TCP", true, 5060, "tcp")                                                                     \
+	X(TRANSPORT_TLS, "TLS", true, 5061, "tls")
 
 enum transport_kind {
 #define X(name, text, reliable, port, parameter) name,
@@ -77,7 +85,9 @@ struct transport_flow {
 	struct net_endpoint local;
 	struct net_endpoint remote; /* where packets come from and go to */
 	uint64_t connection;        /* of a reliable kind; 0 with UDP, and where none was chosen yet */
+	uint32_t peer;              /* TLS that we open: whom we want, of transport_peer; 0: the address itself */
 };
+enum { TRANSPORT_PEER_ANY = 1 }; /* flow.peer: whoever is there, without verification */
 bool transport_flow_is_equal(const struct transport_flow *a, const struct transport_flow *b);
 /* What was sent on `flow` went along the connection that `closed` (of on_closed) names. */
 bool transport_flow_is_on(const struct transport_flow *flow, const struct transport_flow *closed);
@@ -95,8 +105,13 @@ struct transport_options {
 	struct net_address advertised;
 	uint8_t dscp;                                     /* of SIP, 0..63 */
 	uint32_t connections_max, connections_per_source; /* 0: the constants above */
+	uint32_t handshakes_max, handshakes_per_source;   /* 0: the constants above */
 	struct transport_times times;
 	bool shares_ports; /* several transports of this process listen there, each gets its part (SO_REUSEPORT) */
+	struct tls_context *tls; /* NULL: no listener is TLS. Outlives the transport */
+	/* A handshake is through (error 0) or failed; why is for people. May be NULL. Never from within a call. */
+	void (*on_handshake)(void *arg, const struct transport_flow *flow, int error, const char *why);
+	void *arg;
 };
 
 struct transport_receiver {
@@ -149,6 +164,9 @@ void transport_close(struct transport *transport, const struct transport_flow *f
  * listener of that kind and family). */
 int transport_flow_to(struct transport *transport, enum transport_kind kind, const struct net_endpoint *remote,
 		      struct transport_flow *ret_flow) WARN_UNUSED;
+/* A number for whom we want to reach by TLS, for flow.peer: a domain as RFC 5922 verifies it. It is the same for all transports
+ * with the same options.tls, for its life (at most TLS_NAMES_MAX). ERR_UNSUPPORTED (no TLS), ERR_LIMIT, ERR_TOO_LONG, ERR_NOMEM. */
+int transport_peer(struct transport *transport, const char *name, uint32_t *ret_peer) WARN_UNUSED;
 /* Which address of this machine reaches a peer, and whether the peer is this machine itself. transport is a struct
  * transport *; the type is that of media_route. ERR_NOT_FOUND. */
 int transport_route(void *transport, const struct net_address *toward, struct net_address *ret_source,
@@ -157,7 +175,13 @@ int transport_route(void *transport, const struct net_address *toward, struct ne
 void transport_advertised(struct transport *transport, const struct transport_flow *flow,
 			  struct net_endpoint *ret_endpoint);
 
+struct transport_kind_stats {
+	uint64_t received, received_bytes, sent, sent_bytes;
+	uint32_t connections; /* now */
+};
+
 struct transport_stats {
+	struct transport_kind_stats kinds[TRANSPORT_COUNT];
 	uint64_t received, received_bytes, sent, sent_bytes;
 	uint64_t keep_alives; /* swallowed */
 	uint64_t truncated;   /* larger than TRANSPORT_MESSAGE_MAX: dropped; connections are closed */
@@ -166,6 +190,9 @@ struct transport_stats {
 	uint64_t accepted, opened;
 	uint64_t refused;  /* not accepted: a limit, or no descriptors */
 	uint64_t timeouts; /* cut off by one of the times above */
+	/* TLS, both directions: through, failed, not finished in time, and refused for a limit */
+	uint64_t handshakes, handshakes_failed, handshakes_late, handshakes_refused;
+	uint32_t handshaking; /* accepted and not through yet, now */
 };
 const struct transport_stats *transport_stats(const struct transport *transport);
 

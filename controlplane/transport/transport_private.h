@@ -4,6 +4,8 @@
 
 #include "controlplane/transport/transport.h"
 
+enum { TRANSPORT_PEER_FIRST = TRANSPORT_PEER_ANY + 1 }; /* flow.peer of the context's first name */
+
 struct transport_make {
 	int (*send)(struct transport *transport, const struct transport_listen *from, const struct transport_flow *flow,
 		    struct view bytes);

@@ -159,8 +159,13 @@ const struct conf_trunk *trunk_conf(const struct trunk *trunk)
 
 int trunk_flow(struct trunk *trunk, struct transport_flow *ret_flow)
 {
-	return transport_flow_to(transaction_transport(trunk->table->services.transactions),
-				 (enum transport_kind)trunk->conf->transport, &trunk->conf->remote, ret_flow);
+	struct transport *transport = transaction_transport(trunk->table->services.transactions);
+	enum transport_kind kind = (enum transport_kind)trunk->conf->transport;
+	int error = transport_flow_to(transport, kind, &trunk->conf->remote, ret_flow);
+
+	if (error == 0 && kind == TRANSPORT_TLS && !trunk->conf->tls_verify)
+		ret_flow->peer = TRANSPORT_PEER_ANY;
+	return error;
 }
 
 struct trunk *trunk_of_peer(struct trunk_table *table, const struct net_address *address)

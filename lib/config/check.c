@@ -49,6 +49,26 @@ static int check_pool(struct conf_loader *loader, const struct conf_port_pool *p
 	return 0;
 }
 
+static int check_tls(struct conf_loader *loader)
+{
+	const struct conf_sip *sip = &loader->conf->sip;
+
+	if (!(sip->transports & 1u << CONF_TRANSPORT_TLS))
+		return 0;
+	if (!sip->tls.certificate[0])
+		return conf_refuse(loader, blame(loader, "sip.tls"),
+				   "sip.transport has \"tls\" without a certificate; write tls = { certificate = "
+				   "\"...\"; private_key = \"...\"; } into sip, or take \"tls\" out");
+	if (sip->tls_port == sip->listen_port && sip->transports & 1u << CONF_TRANSPORT_TCP)
+		return conf_refuse(loader, blame(loader, "sip.tls_port"),
+				   "sip.tls_port is also listen_port, which TCP has; write another one");
+	if (sip->tls.verify_client != CONF_TLS_VERIFY_NONE && !sip->tls.ca_file[0])
+		return conf_refuse(loader, blame(loader, "sip.tls.verify_client"),
+				   "sip.tls.verify_client without ca_file would accept a certificate of anybody; name "
+				   "the authority of your phones in ca_file");
+	return 0;
+}
+
 static int check_sip(struct conf_loader *loader)
 {
 	const struct conf_sip *sip = &loader->conf->sip;
@@ -60,7 +80,7 @@ static int check_sip(struct conf_loader *loader)
 	if (net_address_is_multicast(&sip->listen_ip))
 		return conf_refuse(loader, blame(loader, "sip.listen_ip"),
 				   "sip.listen_ip is a multicast address; write one of this machine");
-	return 0;
+	return check_tls(loader);
 }
 
 static int check_prefixes(struct conf_loader *loader, const struct conf_strings *list, const char *path)

@@ -44,7 +44,8 @@ static int check_trunk(struct conf_loader *loader, size_t index)
 	if (other)
 		return conf_refuse(loader, conf_blame_member(loader, "trunks", index, "name"),
 				   "trunk \"%s\" is there twice; the other one is at %s", trunk->name, other->where);
-	if (net_endpoint_parse(view_of(trunk->host), 5060, &trunk->remote) != 0 ||
+	if (net_endpoint_parse(view_of(trunk->host), trunk->transport == CONF_TRANSPORT_TLS ? 5061 : 5060,
+			       &trunk->remote) != 0 ||
 	    net_address_is_any(&trunk->remote.address) || net_address_is_multicast(&trunk->remote.address) ||
 	    trunk->remote.port == 0)
 		return conf_refuse(
@@ -52,6 +53,10 @@ static int check_trunk(struct conf_loader *loader, size_t index)
 			"host \"%.80s\" of trunk \"%s\" is no address, and names are not looked up; write one "
 			"such as \"192.0.2.5:5060\"",
 			trunk->host, trunk->name);
+	if (!(loader->conf->sip.transports & 1u << trunk->transport))
+		return conf_refuse(loader, conf_blame_member(loader, "trunks", index, "transport"),
+				   "trunk \"%s\" has a transport that sip.transport does not have; add it there",
+				   trunk->name);
 	if (trunk->registers && !trunk->username[0])
 		return conf_refuse(loader, conf_blame_member(loader, "trunks", index, "register"),
 				   "trunk \"%s\" shall register without a username; add username and password",

@@ -15,6 +15,7 @@
 
 #include <stdio.h>
 
+#include "lib/config/tls.h"
 #include "lib/config/trunk.h"
 #include "lib/net/net.h"
 
@@ -37,14 +38,16 @@ struct conf_port_pool {
 	uint16_t start, end;
 };
 
-enum conf_transport { CONF_TRANSPORT_UDP, CONF_TRANSPORT_TCP, CONF_TRANSPORT_COUNT };
+enum conf_transport { CONF_TRANSPORT_UDP, CONF_TRANSPORT_TCP, CONF_TRANSPORT_TLS, CONF_TRANSPORT_COUNT };
 
 struct conf_sip {
 	struct net_address listen_ip; /* 0.0.0.0 or ::, or one address */
-	uint16_t listen_port;
+	uint16_t listen_port, tls_port;
 	uint32_t transports; /* bits 1 << enum conf_transport */
 	uint32_t workers;    /* 0: see conf_signalling_workers */
+	struct conf_tls tls;
 	uint32_t max_connections, connections_per_source;
+	uint32_t tls_handshakes, tls_handshakes_per_source; /* at the same time */
 	uint32_t max_concurrent_calls;
 	uint32_t calls_per_second; /* 0: no limit */
 	uint32_t overload_lag_ms;  /* 0: no shedding */

@@ -45,7 +45,9 @@
 	}
 
 /* The order of each list is the order of its enum. */
-static const char *const transport_names[] = {"udp", "tcp", NULL};
+static const char *const transport_names[] = {"udp", "tcp", "tls", NULL};
+static const char *const tls_verifies[] = {"no", "if_given", "required", NULL};
+static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const digest_names[] = {"md5", "sha-256", NULL};
 static const char *const media_modes[] = {"bypass", NULL};
 static const char *const rotations[] = {"daily", "none", NULL};
@@ -58,16 +60,46 @@ static const char *const route_actions[] = {"extension", "echo", "reject", "trun
 static const char *const caller_ids[] = {"pass", "fixed", "anonymous", NULL};
 static const char *const rewrite_directions[] = {"out", "in", NULL};
 
+static const struct schema_row tls_name_rows[] = {
+	ROW("name", struct conf_tls_name, name, 1, 253, NULL, "", "The server name (SNI) that a phone asks for."),
+	ROW("certificate", struct conf_tls_name, certificate, 1, 4000, NULL, "", "PEM file, with its chain."),
+	ROW("private_key", struct conf_tls_name, private_key, 0, 4000, "", "", "PEM file; \"\": in the same file."),
+};
+static const struct schema_group tls_name_group = GROUP_OF_WITH_WHERE(tls_name_rows, struct conf_tls_name);
+
+static const struct schema_row tls_rows[] = {
+	ROW("certificate", struct conf_tls, certificate, 0, 4000, "", "",
+	    "PEM file with our certificate and the rest of its chain. SIGHUP reads all these files again."),
+	ROW("private_key", struct conf_tls, private_key, 0, 4000, "", "",
+	    "PEM file with its key, without a password; \"\": in the same file."),
+	ROW("ca_file", struct conf_tls, ca_file, 0, 4000, "", "",
+	    "PEM file of the authorities we trust; \"\": those of this machine."),
+	CHOICE("verify_client", struct conf_tls, verify_client, tls_verifies, "no",
+	       "Whether who connects has to show a certificate of such an authority."),
+	CHOICE("min_version", struct conf_tls, min_version, tls_versions, "1.2", "Oldest version of TLS spoken."),
+	LIST("names", struct conf_tls, names, name_count, 255, &tls_name_group,
+	     "Further certificates, for phones that ask for these server names.",
+	     "{ name = \"sip.example.com\"; certificate = \"/etc/voxlane/example.com.pem\"; }\n"),
+};
+static const struct schema_group tls_group = GROUP_OF_WITH_WHERE(tls_rows, struct conf_tls);
+
 static const struct schema_row sip_rows[] = {
 	ROW("listen_ip", struct conf_sip, listen_ip, 0, 0, "0.0.0.0", "",
 	    "Address to listen on; \"0.0.0.0\" and \"::\" are every IPv4 and IPv6 address of this machine."),
 	ROW("listen_port", struct conf_sip, listen_port, 1, 65535, "5060", "", "Port for UDP and TCP."),
-	CHOICES("transport", struct conf_sip, transports, transport_names, "udp", "Transports to listen on."),
 	ROW("workers", struct conf_sip, workers, 0, 32, "1", "",
 	    "Signalling threads. 0: one for each core that the dataplane's workers do not use."),
+	ROW("tls_port", struct conf_sip, tls_port, 1, 65535, "5061", "", "Port for TLS."),
+	CHOICES("transport", struct conf_sip, transports, transport_names, "udp",
+		"Transports to listen on; tls needs tls.certificate."),
+	GROUP("tls", struct conf_sip, tls, &tls_group, "Certificates of SIP over TLS."),
 	ROW("max_connections", struct conf_sip, max_connections, 16, 1000000, "10000", "connections",
-	    "Connections (TCP) open at the same time; fewer where the limit of open files is lower."),
+	    "Connections (TCP, TLS) open at the same time; fewer where the limit of open files is lower."),
 	ROW("connections_per_source", struct conf_sip, connections_per_source, 1, 1000000, "200", "connections",
+	    "Of these, from one address (one IPv6 /64)."),
+	ROW("tls_handshakes", struct conf_sip, tls_handshakes, 1, 100000, "500", "connections",
+	    "TLS connections that are not through their handshake yet; further ones are closed at once."),
+	ROW("tls_handshakes_per_source", struct conf_sip, tls_handshakes_per_source, 1, 100000, "50", "connections",
 	    "Of these, from one address (one IPv6 /64)."),
 	ROW("max_concurrent_calls", struct conf_sip, max_concurrent_calls, 1, 1000000, "1000", "calls",
 	    "Further calls are refused with 503 and Retry-After."),
@@ -291,6 +323,8 @@ static const struct schema_row trunk_rows[] = {
 	ROW("host", struct conf_trunk, host, 1, 255, NULL, "",
 	    "The carrier's address with its port, \"192.0.2.5:5060\", \"[2001:db8::5]:5060\"."),
 	CHOICE("transport", struct conf_trunk, transport, transport_names, "udp", "How to reach it."),
+	ROW("tls_verify", struct conf_trunk, tls_verify, 0, 0, "true", "",
+	    "Over TLS: its certificate has to be valid and host's own (RFC 5922)."),
 	ROW("username", struct conf_trunk, username, 0, 128, "", "", "For the carrier's challenges."),
 	ROW("password", struct conf_trunk, password, 0, 128, "", "", "For the carrier's challenges."),
 	ROW("register", struct conf_trunk, registers, 0, 0, "false", "",

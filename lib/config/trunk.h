@@ -26,6 +26,7 @@ struct conf_trunk {
 	const char *name;                /* unique among trunks and groups */
 	const char *host;                /* as written: the Request-URI and From of what goes there */
 	unsigned transport;              /* enum conf_transport */
+	bool tls_verify;                 /* over TLS: its certificate has to be host's */
 	const char *username, *password; /* for its challenges; "" none */
 	bool registers;
 	uint32_t expires_s;

@@ -2,12 +2,15 @@
  * trickle, stall, flood or hold are cut off. Times are options here, so that nothing takes longer than a blink. */
 #include "tests/unit/unit.h"
 #include "controlplane/loop/loop.h"
+#include "controlplane/tls/tls.h"
 #include "controlplane/transport/transport.h"
+#include "tests/unit/controlplane/tls/certificates.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MESSAGE "OPTIONS sip:a SIP/2.0\r\nl: 2\r\n\r\nhi"
@@ -23,6 +26,11 @@ struct fixture {
 	int error;
 	int fds[64];
 	size_t fd_count;
+	/* TLS */
+	struct certificates *certificates;
+	struct tls_context *tls, *phone_tls;
+	char why[256];
+	unsigned handshakes;
 };
 
 static struct fixture *fixture;
@@ -63,6 +71,10 @@ static int teardown(void **state)
 		close(fixture->fds[i]);
 	transport_free(fixture->transport);
 	loop_free(fixture->loop);
+	tls_context_free(fixture->tls);
+	tls_context_free(fixture->phone_tls);
+	if (fixture->certificates)
+		certificates_free(fixture->certificates);
 	free(fixture);
 	return 0;
 }
@@ -358,6 +370,212 @@ static void test_stream_closes_after_the_last_word(void **state)
 	assert_int_equal(transport_send(fixture->transport, &fixture->flow, VIEW("x")), ERR_CLOSED);
 }
 
+/* ---- TLS ---- */
+
+static void on_handshake(void *arg, const struct transport_flow *flow, int error, const char *why)
+{
+	fixture->handshakes++;
+	fixture->error = error;
+	snprintf(fixture->why, sizeof(fixture->why), "%s", why);
+}
+
+static struct tls_context *tls_with(const char *file)
+{
+	struct tls_certificate certificate = {.certificate = certificates_path(fixture->certificates, file)};
+	struct tls_options options = {.certificates = &certificate,
+				      .certificate_count = 1,
+				      .ca_file = certificates_path(fixture->certificates, "ca.crt"),
+				      .wall_ms = (uint64_t)time(NULL) * 1000};
+	struct tls_context *context;
+	struct tls_problem problem;
+
+	if (tls_context_new(&options, &context, &problem) != 0)
+		fail_msg("%s", problem.text);
+	return context;
+}
+
+static void open_tls(void)
+{
+	fixture->certificates = certificates_new();
+	certificates_add(fixture->certificates, "us", "us", "IP:127.0.0.1, DNS:us.example.com", -1, 5);
+	certificates_add(fixture->certificates, "them", "them", "DNS:them.example.com", -1, 5);
+	fixture->tls = tls_with("us.pem");
+	fixture->phone_tls = tls_with("them.pem");
+	fixture->options.listens[0].kind = TRANSPORT_TLS;
+	fixture->options.tls = fixture->tls;
+	fixture->options.on_handshake = on_handshake;
+	assert_int_equal(open_transport(), 0);
+}
+
+static int phone_read(void *arg, char *buffer, size_t size)
+{
+	ssize_t got = recv(*(int *)arg, buffer, size, MSG_DONTWAIT);
+
+	return got > 0 ? (int)got : got < 0 && errno == EAGAIN ? ERR_AGAIN : ERR_CLOSED;
+}
+
+static int phone_write(void *arg, struct view bytes)
+{
+	ssize_t put_size = send(*(int *)arg, bytes.at, bytes.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	return put_size > 0 ? (int)put_size : ERR_CLOSED;
+}
+
+/* A phone over TLS, its handshake done; fd must stay where it is. */
+static struct tls_session *tls_phone(int *fd)
+{
+	const struct tls_wire wire = {.read = phone_read, .write = phone_write, .arg = fd};
+	struct tls_session *session;
+	int error = ERR_AGAIN;
+
+	*fd = phone();
+	assert_int_equal(tls_session_new_client(fixture->phone_tls, &wire, "us.example.com", false, &session), 0);
+	WAIT_FOR((error = tls_session_handshake(session)) != ERR_AGAIN);
+	assert_int_equal(error, 0);
+	return session;
+}
+
+static void expect_tls(struct tls_session *session, const char *text)
+{
+	char buffer[256];
+	int got = ERR_AGAIN;
+
+	for (unsigned i = 0; i < 500 && got == ERR_AGAIN; i++) {
+		loop_turn(fixture->loop, 10);
+		got = tls_session_read(session, buffer, sizeof(buffer) - 1);
+	}
+	buffer[got > 0 ? got : 0] = '\0';
+	assert_string_equal(buffer, text);
+}
+
+static void test_stream_tls_carries_messages(void **state)
+{
+	struct tls_session *session;
+	int fd;
+
+	open_tls();
+	session = tls_phone(&fd);
+	assert_true(tls_session_write(session, VIEW("\r\n\r\n" MESSAGE MESSAGE "OPTIONS")) > 0);
+	WAIT_FOR(fixture->messages == 2);
+	assert_int_equal(fixture->flow.kind, TRANSPORT_TLS);
+	expect_tls(session, "\r\n");
+	assert_int_equal(transport_send(fixture->transport, &fixture->flow, VIEW("SIP/2.0 200 OK\r\n\r\n")), 0);
+	expect_tls(session, "SIP/2.0 200 OK\r\n\r\n");
+	assert_int_equal(stats()->handshakes, 1);
+	assert_int_equal(stats()->handshaking, 0);
+	assert_int_equal(stats()->kinds[TRANSPORT_TLS].connections, 1);
+	/* A new certificate is for the next one. */
+	tls_context_replace(fixture->tls, tls_with("us.pem"));
+	assert_true(tls_session_write(session, VIEW(" sip:b SIP/2.0\r\n\r\n")) > 0);
+	WAIT_FOR(fixture->messages == 3);
+	transport_close(fixture->transport, &fixture->flow);
+	assert_int_equal(transport_send(fixture->transport, &fixture->flow, VIEW("x")), ERR_CLOSED);
+	expect_tls(session, "");
+	WAIT_FOR(stats()->connections == 0);
+	tls_session_free(session);
+}
+
+/* Two transports in one loop: the second is the carrier, "them". */
+static void test_stream_tls_verifies_whom_it_connects_to(void **state)
+{
+	static const struct {
+		const char *name;
+		int error;
+	} rows[] = {{"them.example.com", 0}, {"", ERR_PERMISSION}, {"us.example.com", ERR_PERMISSION}, {NULL, 0}};
+	struct transport_receiver receiver = {.on_message = on_message};
+	struct transport_options options;
+	struct transport *carrier;
+	struct transport_flow flow;
+
+	open_tls();
+	options = fixture->options;
+	options.tls = fixture->phone_tls;
+	options.on_handshake = NULL;
+	assert_int_equal(transport_new(fixture->loop, &options, &receiver, &carrier, &fixture->problem), 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		unsigned closings = fixture->closings;
+
+		assert_int_equal(transport_flow_to(fixture->transport, TRANSPORT_TLS,
+						   &transport_listener(carrier, 0)->endpoint, &flow),
+				 0);
+		flow.peer = TRANSPORT_PEER_ANY;
+		if (rows[i].name)
+			flow.peer = 0;
+		if (rows[i].name && rows[i].name[0])
+			assert_int_equal(transport_peer(fixture->transport, rows[i].name, &flow.peer), 0);
+		fixture->messages = fixture->handshakes = 0;
+		assert_int_equal(transport_send(fixture->transport, &flow, VIEW(MESSAGE)), 0);
+		WAIT_FOR(fixture->handshakes == 1);
+		assert_int_equal(fixture->error, rows[i].error);
+		if (rows[i].error == 0)
+			WAIT_FOR(fixture->messages == 1);
+		else
+			WAIT_FOR(fixture->closings == closings + 1);
+		assert_int_equal(fixture->messages, rows[i].error == 0);
+	}
+	/* One to each name, and none to those who were someone else. */
+	assert_int_equal(stats()->kinds[TRANSPORT_TLS].connections, 2);
+	assert_int_equal(stats()->handshakes_failed, 2);
+	transport_free(carrier);
+}
+
+static void test_stream_tls_cuts_off_who_does_not_finish(void **state)
+{
+	static const struct {
+		const char *name, *first, *more;
+		bool is_late;
+	} rows[] = {
+		{"says nothing", "", NULL, true},
+		{"begins and stops", "\x16\x03\x01\x01", NULL, true},
+		{"trickles", "\x16\x03\x01\x3f", "\x01", true},
+		{"speaks plain SIP", MESSAGE, NULL, false},
+	};
+
+	fixture->options.times.handshake_ms = 60;
+	open_tls();
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint64_t late = stats()->handshakes_late, failed = stats()->handshakes_failed;
+		int fd = phone();
+
+		put(fd, rows[i].first);
+		for (uint64_t end_ms = loop_now_ms(fixture->loop) + 2000;
+		     stats()->handshakes_late + stats()->handshakes_failed == late + failed &&
+		     loop_now_ms(fixture->loop) < end_ms;) {
+			loop_turn(fixture->loop, 5);
+			if (rows[i].more && stats()->connections > 0)
+				put(fd, rows[i].more);
+		}
+		if (stats()->handshakes_late - late != rows[i].is_late ||
+		    stats()->handshakes_failed - failed == rows[i].is_late)
+			fail_msg("%s: \"%s\"", rows[i].name, fixture->why);
+	}
+	assert_int_equal(stats()->connections, 0);
+	assert_int_equal(stats()->handshaking, 0);
+	assert_int_equal(fixture->messages, 0);
+}
+
+static void test_stream_tls_limits_handshakes(void **state)
+{
+	struct tls_session *session;
+	int fd;
+
+	fixture->options.handshakes_max = 5;
+	fixture->options.handshakes_per_source = 3;
+	open_tls();
+	for (unsigned i = 0; i < 8; i++)
+		phone();
+	WAIT_FOR(stats()->accepted + stats()->handshakes_refused == 8);
+	assert_int_equal(stats()->handshaking, 3);
+	assert_int_equal(stats()->handshakes_refused, 5);
+	/* One goes: the next gets in, and those who are through do not count. */
+	shutdown(fixture->fds[0], SHUT_RDWR);
+	WAIT_FOR(stats()->handshaking == 2);
+	session = tls_phone(&fd);
+	WAIT_FOR(stats()->handshaking == 2);
+	assert_int_equal(stats()->kinds[TRANSPORT_TLS].connections, 3);
+	tls_session_free(session);
+}
+
 static void test_stream_start_errors(void **state)
 {
 	struct transport *first;
@@ -384,6 +602,10 @@ int main(void)
 		TEST(test_stream_limits_connections),
 		TEST(test_stream_survives_without_descriptors),
 		TEST(test_stream_closes_after_the_last_word),
+		TEST(test_stream_tls_carries_messages),
+		TEST(test_stream_tls_verifies_whom_it_connects_to),
+		TEST(test_stream_tls_cuts_off_who_does_not_finish),
+		TEST(test_stream_tls_limits_handshakes),
 		TEST(test_stream_start_errors),
 	};
 

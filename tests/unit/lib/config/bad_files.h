@@ -97,9 +97,24 @@
 	 "test.conf:1: logging.level = \"LOUD\" is unknown; write one of \"DEBUG\", \"INFO\", \"WARNING\", \"ERROR\", "
 	 "\"CRITICAL\""},
 	{"unknown member of choices", "sip: { transport = (\"udp\", \"tpc\"); };",
-	 "test.conf:1: sip.transport[1] = \"tpc\" is unknown; write one of \"udp\", \"tcp\""},
+	 "test.conf:1: sip.transport[1] = \"tpc\" is unknown; write one of \"udp\", \"tcp\", \"tls\""},
 	{"empty choices", "sip: { transport = (); };",
-	 "test.conf:1: sip.transport is empty; write one of \"udp\", \"tcp\""},
+	 "test.conf:1: sip.transport is empty; write one of \"udp\", \"tcp\", \"tls\""},
+	{"tls without a certificate", "sip: {\n transport = (\"tls\"); };",
+	 "test.conf:1: sip.transport has \"tls\" without a certificate; write tls = { certificate = \"...\"; "
+	 "private_key = "
+	 "\"...\"; } into sip, or take \"tls\" out"},
+	{"tls on the port of tcp",
+	 "sip: { transport = (\"tcp\", \"tls\");\n tls_port = 5060;\n tls = { certificate = \"a\"; }; };",
+	 "test.conf:2: sip.tls_port is also listen_port, which TCP has; write another one"},
+	{"clients verified by anybody",
+	 "sip: { transport = \"tls\";\n tls = { certificate = \"a\";\n verify_client = \"required\"; }; };",
+	 "test.conf:3: sip.tls.verify_client without ca_file would accept a certificate of anybody; name the authority "
+	 "of "
+	 "your phones in ca_file"},
+	{"a trunk's transport that nobody opens",
+	 "trunks: ( { name = \"a\"; host = \"192.0.2.5\";\n transport = \"tls\"; } );",
+	 "test.conf:2: trunk \"a\" has a transport that sip.transport does not have; add it there"},
 	{"wrong member", "events: { webhook_urls = ( 5 ); };",
 	 "test.conf:1: events.webhook_urls[0] is a number; write a list of 0 to 32 strings"},
 	{"syntax", "sip: {\n listen_port == 5060;\n};", "test.conf:2: syntax error; look here and on the line above"},
