@@ -114,7 +114,9 @@ static int start_cdr(struct program *program)
 	struct cdr_options options = {.directory = conf->output_dir,
 				      .filename_pattern = conf->filename_pattern,
 				      .never_rotates = conf->rotation == CONF_ROTATION_NONE,
-				      .retention_days = conf->retention_days};
+				      .retention_days = conf->retention_days,
+				      .store = program->store,
+				      .loop = program->signalling_loop};
 	struct cdr_problem problem = {""};
 	int error;
 

@@ -66,6 +66,7 @@ void leg_feed(struct leg *leg, enum leg_event event, const struct leg_input *inp
 	const char *before = leg_watched_state(leg);
 
 	fsm_feed(&leg->fsm, (uint8_t)event, loop_now_ms(leg->call->table->services.loop), input ? input : &nothing);
+	record_leg_time(leg);
 	if (leg_watched_state(leg) != before)
 		leg_tell_watchers(leg);
 }
@@ -110,7 +111,7 @@ struct leg *leg_new(struct call *call, enum cdr_side side)
 		return NULL;
 	leg->call = call;
 	leg->side = side;
-	leg->sdp_session = loop_wall_ms(call->table->services.loop);
+	leg->sdp_session = leg->start_wall_ms = loop_wall_ms(call->table->services.loop);
 	snprintf(leg->id, sizeof(leg->id), "%s-%u", call->id, call->leg_count++);
 	fsm_init(&leg->fsm, &leg_machine, leg);
 	loop_message_init(&leg->lost, on_lost, leg);

@@ -140,6 +140,7 @@ struct leg {
 	struct list relays; /* requests on their way to the other party */
 	unsigned relay_count;
 	/* for the record */
+	uint64_t start_wall_ms, answer_wall_ms, end_wall_ms; /* 0: not yet */
 	char sip_call_id[CDR_TEXT_SIZE], user_agent[CDR_TEXT_SIZE], codec[CDR_CODEC_SIZE];
 	struct net_endpoint remote, media_remote;
 	struct shm_stream_counters counters;
@@ -289,6 +290,8 @@ void invite_receive(struct call_table *table, struct transaction *transaction);
 
 /* ---- record.c ---- */
 void record_write(struct call *call);
+/* Notes when it was answered and when it ended, after any change of its state. */
+void record_leg_time(struct leg *leg);
 
 /* Q.850 cause for a SIP status (RFC 3398 section 8.2.6.1), and the word for it in records. */
 struct call_cause cause_of_status(unsigned status);

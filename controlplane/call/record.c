@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "controlplane/metrics/metrics.h"
+#include "controlplane/trunk/trunk.h"
 #include "lib/log/log.h"
 
 /* RFC 3398 8.2.6.1 */
@@ -73,6 +74,55 @@ static void fill_leg(struct cdr_leg *record, const struct leg *leg)
 	record->jitter_us = counters.jitter_us;
 }
 
+void record_leg_time(struct leg *leg)
+{
+	static const bool is_talking[LEG_STATE_COUNT] = {
+		[LEG_ANSWERED] = true, [LEG_ACCEPTED] = true, [LEG_UP] = true,
+		[LEG_ASKED] = true,    [LEG_UPDATING] = true,
+	};
+	uint64_t now_ms = loop_wall_ms(leg->call->table->services.loop);
+	enum leg_state state = (enum leg_state)leg->fsm.state;
+
+	if (is_talking[state] && leg->answer_wall_ms == 0)
+		leg->answer_wall_ms = now_ms;
+	if ((state == LEG_GONE || state == LEG_ENDING || state == LEG_CANCELLING || state == LEG_PARTING) &&
+	    leg->end_wall_ms == 0)
+		leg->end_wall_ms = now_ms;
+}
+
+static const char *party_of(const struct leg *leg)
+{
+	const struct call *call = leg->call;
+
+	if (leg->side == CDR_SIDE_CALLER && !leg->is_target)
+		return call->caller_party;
+	if (leg->extension[0])
+		return leg->extension;
+	return leg->carrier.trunk ? trunk_conf(leg->carrier.trunk)->name : call->callee_party;
+}
+
+/* The first ones, should there be more. */
+static void fill_segments(struct cdr_record *record, const struct call *call)
+{
+	LIST_FOREACH (link, &call->legs) {
+		const struct leg *leg = LIST_ENTRY(link, struct leg, link);
+		struct cdr_segment *segment = &record->segments[record->segment_count];
+
+		if (record->segment_count == CDR_SEGMENTS_MAX)
+			return;
+		record->segment_count++;
+		snprintf(segment->id, sizeof(segment->id), "%s", leg->id);
+		snprintf(segment->party, sizeof(segment->party), "%s", party_of(leg));
+		segment->side = leg->side;
+		segment->kind = leg->is_target ? "target" : cdr_side_name(leg->side);
+		segment->start_wall_ms = leg->start_wall_ms;
+		segment->answer_wall_ms = leg->answer_wall_ms;
+		segment->end_wall_ms = leg->end_wall_ms ? leg->end_wall_ms : call->end_wall_ms;
+		segment->status = (uint16_t)leg->failure;
+		fill_leg(&segment->leg, leg);
+	}
+}
+
 /* The callee's leg that answered; when none did, the last one that was tried. */
 static const struct leg *callee_leg(const struct call *call)
 {
@@ -135,6 +185,7 @@ void record_write(struct call *call)
 	snprintf(record.transferred_to, sizeof(record.transferred_to), "%s", call->transferred_to);
 	snprintf(record.cause_text, sizeof(record.cause_text), "%s", call->cause.text ? call->cause.text : "normal");
 	fill_leg(&record.legs[CDR_SIDE_CALLER - 1], call->caller);
+	fill_segments(&record, call);
 	if (callee)
 		fill_leg(&record.legs[CDR_SIDE_CALLEE - 1], callee);
 	if (call->answer_wall_ms > 0)

@@ -7,7 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { QUEUE_MAX_DEFAULT = 10000 };
+enum { QUEUE_MAX_DEFAULT = 10000, DAY_MS = 86400000 };
+
+/* A line that is to go to the spool. */
+struct cdr_waiting {
+	struct cdr_waiting *next;
+	struct cdr_line *line;
+};
 
 struct cdr {
 	/* set by cdr_open */
@@ -24,6 +30,9 @@ struct cdr {
 	int64_t today;                  /* as of the last tick */
 	struct cdr_line *queue, **tail; /* oldest first; empty unless the disk refuses */
 	struct cdr_sync sync;
+	struct cdr_database database;                  /* without a store: not used */
+	struct cdr_waiting *spool_queue, **spool_tail; /* oldest first; the disk refused them */
+	size_t spool_queued;
 	/* shared */
 	pthread_mutex_t lock; /* over the ring and status; held for pointer copies only */
 	struct cdr_line *ring[CDR_RECENT_MAX];
@@ -175,6 +184,42 @@ static void note_lost(struct cdr *cdr)
 	pthread_mutex_unlock(&cdr->lock);
 }
 
+/* ---- the database ---- */
+
+/* A line that the spool's disk refuses waits in memory, like those of the files. */
+static void flush_spool(struct cdr *cdr)
+{
+	while (cdr->spool_queue) {
+		struct cdr_waiting *waiting = cdr->spool_queue;
+
+		if (cdr_database_write(&cdr->database, (struct view){waiting->line->at, waiting->line->size}) != 0)
+			return;
+		cdr->spool_queue = waiting->next;
+		if (!cdr->spool_queue)
+			cdr->spool_tail = &cdr->spool_queue;
+		cdr->spool_queued--;
+		line_put(waiting->line);
+		free(waiting);
+	}
+}
+
+static void spool(struct cdr *cdr, struct cdr_line *line)
+{
+	struct cdr_waiting *waiting;
+
+	if (!cdr->spool_queue && cdr_database_write(&cdr->database, (struct view){line->at, line->size}) == 0)
+		return;
+	waiting = cdr->spool_queued < cdr->queue_max ? calloc(1, sizeof(*waiting)) : NULL;
+	if (!waiting) {
+		note_lost(cdr);
+		return;
+	}
+	waiting->line = line_get(line);
+	*cdr->spool_tail = waiting;
+	cdr->spool_tail = &waiting->next;
+	cdr->spool_queued++;
+}
+
 void cdr_write(struct cdr *cdr, const struct cdr_record *record)
 {
 	char buffer[CDR_LINE_MAX];
@@ -188,12 +233,16 @@ void cdr_write(struct cdr *cdr, const struct cdr_record *record)
 		return;
 	}
 	ring_add(cdr, line_get(line));
+	if (cdr->database.store)
+		spool(cdr, line);
 	queue_add(cdr, line);
 	flush_queue(cdr);
 }
 
 static void sweep(struct cdr *cdr, int64_t today)
 {
+	if (cdr->retention_days > 0 && cdr->database.store)
+		cdr_database_delete(&cdr->database, (uint64_t)MAX(today - (int64_t)cdr->retention_days, 0) * DAY_MS);
 	if (cdr->retention_days > 0 && !cdr->is_fixed)
 		cdr_sync_sweep(&cdr->sync, today - (int64_t)cdr->retention_days);
 }
@@ -203,6 +252,10 @@ void cdr_tick(struct cdr *cdr, uint64_t wall_ms)
 	int64_t today = cdr_day(wall_ms);
 
 	flush_queue(cdr);
+	if (cdr->database.store) {
+		flush_spool(cdr);
+		cdr_database_tick(&cdr->database);
+	}
 	if (cdr->fd >= 0 && (cdr->is_dirty || cdr->is_new) && cdr_sync_file(&cdr->sync, cdr->fd, cdr->is_new))
 		cdr->is_dirty = cdr->is_new = false;
 	if (today > cdr->today)
@@ -301,8 +354,33 @@ static void cdr_release(struct cdr *cdr)
 		cdr->queue = line->next;
 		line_put(line);
 	}
+	while (cdr->spool_queue) {
+		struct cdr_waiting *waiting = cdr->spool_queue;
+
+		cdr->spool_queue = waiting->next;
+		line_put(waiting->line);
+		free(waiting);
+	}
 	pthread_mutex_destroy(&cdr->lock);
 	free(cdr);
+}
+
+static int open_database(struct cdr *cdr, const struct cdr_options *options, struct cdr_problem *ret_problem)
+{
+	int error;
+
+	cdr->database = (struct cdr_database){.store = options->store,
+					      .loop = options->loop,
+					      .directory = cdr->directory,
+					      .sync = &cdr->sync,
+					      .lock = &cdr->lock,
+					      .status = &cdr->status};
+	error = cdr_database_open(&cdr->database);
+	if (error == 0 || error == -ENOSPC || error == -EDQUOT)
+		return 0;
+	cdr->database.store = NULL;
+	cdr_sync_stop(&cdr->sync);
+	return start_error(cdr, error, ret_problem);
 }
 
 int cdr_open(const struct cdr_options *options, uint64_t wall_ms, struct cdr **ret_cdr, struct cdr_problem *ret_problem)
@@ -315,10 +393,13 @@ int cdr_open(const struct cdr_options *options, uint64_t wall_ms, struct cdr **r
 		return ERR_NOMEM;
 	cdr->fd = -1;
 	cdr->tail = &cdr->queue;
+	cdr->spool_tail = &cdr->spool_queue;
 	pthread_mutex_init(&cdr->lock, NULL);
 	error = cdr_init(cdr, options, wall_ms, ret_problem);
 	if (error == 0)
 		error = cdr_sync_start(&cdr->sync, cdr->directory, &cdr->pattern);
+	if (error == 0 && options->store)
+		error = open_database(cdr, options, ret_problem);
 	if (error < 0) {
 		if (cdr->fd >= 0)
 			close(cdr->fd);
@@ -335,6 +416,10 @@ void cdr_close(struct cdr *cdr)
 	if (!cdr)
 		return;
 	flush_queue(cdr);
+	if (cdr->database.store) {
+		flush_spool(cdr);
+		cdr_database_close(&cdr->database);
+	}
 	close_file(cdr);
 	cdr_sync_stop(&cdr->sync);
 	cdr_release(cdr);

@@ -1,4 +1,4 @@
-/* Call detail records: one JSON line for every call that ended, in daily files.
+/* Call detail records: one JSON line for every call that ended, in daily files, and its rows in the database.
  *
  * Used by controlplane/call (cdr_write when a call ends) and controlplane/api (cdr_recent).
  * Threads: cdr_open, cdr_write, cdr_tick, cdr_close belong to the signalling thread. cdr_recent and cdr_status: any
@@ -9,6 +9,10 @@
  * closed at the next start, so that it spoils no other line; readers skip lines that are not JSON.
  * A write that fails (disk full, directory gone) is counted, kept in a queue of queue_max lines and retried by cdr_tick
  * and by the next record, in order; beyond that the newest line is lost and counted. Calls are never held up.
+ * Database (with a store): the line also goes to a spool, files of their own in the directory, before cdr_write returns; the
+ * store's thread turns the spool into rows of cdr and cdr_segment, in order, and deletes what is in. While the database is
+ * away the spool grows; a crash in between inserts nothing twice (call_id is the key). What the database refuses for its
+ * contents is set aside in `.spool-rejected`. Rows older than retention_days are deleted, some thousand at a time.
  * Time: wall milliseconds since 1970 are an argument. A record belongs to the file of the UTC day of its end.
  * Memory: the last CDR_RECENT_MAX lines and at most queue_max waiting ones, each at most CDR_LINE_MAX bytes.
  *
@@ -23,10 +27,13 @@
  *   transferred_to                      who took a party's place while the call went on, the last one when several
  *                                       did (transfer, pick-up); the legs are those at the end. In a call whose other
  *                                       party went to another call (cause "transferred"): whom it talks to there
- *   cause                               {"sip":486,"q850":17,"text":"user_busy"}; sip: final status of the INVITE, or
- * 200 legs                                [{"side":"caller","sip_call_id","remote","user_agent","codec",
+ *   cause                               {"sip":486,"q850":17,"text":"user_busy"}; sip: final status of the INVITE, or 200
+ *   legs                                [{"side":"caller","sip_call_id","remote","user_agent","codec",
  *                                       "media":{"remote","packets_in","packets_out","bytes_in","bytes_out",
- *                                       "lost","dropped","jitter_ms"}}, {"side":"callee",...}]
+ *                                       "lost","dropped","jitter_ms"}}, {"side":"callee",...}]: who talked at the end
+ *   segments                            every leg there was, at most CDR_SEGMENTS_MAX: [{"leg","kind" ("caller", "callee",
+ *                                       "target": of a transfer or pick-up),"party","start_time","answer_time",
+ *                                       "end_time","status": of a refusal, and all that legs have}]
  */
 #ifndef CONTROLPLANE_CDR_CDR_H
 #define CONTROLPLANE_CDR_CDR_H
@@ -52,12 +59,13 @@ enum cdr_side { CDR_SIDE_LIST(CDR_ENUM) CDR_SIDE_COUNT };
 const char *cdr_disposition_name(enum cdr_disposition disposition);
 const char *cdr_side_name(enum cdr_side side);
 
-#define CDR_ID_SIZE    64  /* terminators included; longer text is cut by whoever fills the record */
-#define CDR_PARTY_SIZE 128 /* user@domain */
-#define CDR_TEXT_SIZE  128
-#define CDR_CODEC_SIZE 32
-#define CDR_LINE_MAX   8192 /* a whole line, its newline included; tested with a record full of control characters */
-#define CDR_RECENT_MAX 1000
+#define CDR_ID_SIZE      64  /* terminators included; longer text is cut by whoever fills the record */
+#define CDR_PARTY_SIZE   128 /* user@domain */
+#define CDR_TEXT_SIZE    128
+#define CDR_CODEC_SIZE   32
+#define CDR_LINE_MAX     40960 /* a whole line, its newline included; tested with a record full of control characters */
+#define CDR_RECENT_MAX   1000
+#define CDR_SEGMENTS_MAX 8
 
 /* All strings may carry any bytes: control characters are escaped, bytes that are not UTF-8 become U+FFFD. Empty: null.
  */
@@ -75,6 +83,17 @@ struct cdr_leg {
 	uint32_t jitter_us;
 };
 
+/* A leg of the call, also one that left, or was never answered. */
+struct cdr_segment {
+	char id[CDR_ID_SIZE];
+	const char *kind;                                    /* static */
+	char party[CDR_PARTY_SIZE];                          /* an extension, or who was called */
+	uint64_t start_wall_ms, answer_wall_ms, end_wall_ms; /* 0: never */
+	uint16_t status;                                     /* 0: none */
+	enum cdr_side side;
+	struct cdr_leg leg;
+};
+
 struct cdr_record {
 	char call_id[CDR_ID_SIZE];
 	char caller[CDR_PARTY_SIZE], callee[CDR_PARTY_SIZE];
@@ -85,6 +104,8 @@ struct cdr_record {
 	char transferred_to[CDR_PARTY_SIZE];
 	char cause_text[64];    /* "normal", "rtp_timeout", "no_route" ... */
 	struct cdr_leg legs[2]; /* enum cdr_side - 1: caller, callee */
+	struct cdr_segment segments[CDR_SEGMENTS_MAX];
+	size_t segment_count;
 };
 
 struct cdr_options {
@@ -94,6 +115,8 @@ struct cdr_options {
 	bool never_rotates;           /* stay with the file of the day of cdr_open; nothing is deleted then */
 	uint32_t retention_days;      /* files of days further back are deleted; 0: kept for ever */
 	size_t queue_max;             /* lines; 0: 10000 */
+	struct store *store;          /* NULL: no database */
+	struct loop *loop;            /* of the signalling thread; needed with a store */
 };
 
 /* Why it cannot start, for the one line that the user reads. */
@@ -102,6 +125,9 @@ struct cdr_problem {
 };
 
 struct cdr;
+struct loop;
+struct store;
+struct store_session;
 
 /* Opens the day's file, closes a torn line, loads the last records. ERR_INVALID (pattern), ERR_PERMISSION, ERR_IO,
  * ERR_NOMEM; ret_problem says it in words. */
@@ -125,8 +151,30 @@ struct cdr_status {
 	uint64_t lost;    /* lines dropped because the queue was full */
 	size_t queued;
 	int last_errno; /* of the last failed attempt; 0 after a success */
+	/* of the database */
+	uint64_t stored, rejected; /* since the start */
+	uint64_t spooled;          /* bytes that wait for it */
 };
 void cdr_status(struct cdr *cdr, struct cdr_status *ret_status);
+
+/* ---- what is in the database (search.c); on the store's thread ---- */
+struct cdr_filter {
+	char number
+		[CDR_PARTY_SIZE]; /* caller, callee or transferred to; a "*" at the end: any that begin so; "": all */
+	uint64_t from_ms, to_ms;  /* by the end of the call; to_ms 0: no limit */
+	char disposition[16];     /* "": any */
+	char cause[64];           /* text or SIP status; "": any */
+	char cursor[CDR_ID_SIZE + 24]; /* "": from the newest on */
+	uint32_t limit;
+};
+/* Is the cursor one that cdr_search gave? */
+bool cdr_cursor_is_valid(const char *cursor);
+/* Writes records, newest first, as JSON objects with commas between them, or as lines of CSV (RFC 4180; a text that a
+ * spreadsheet would take for a formula gets an apostrophe in front). ret_cursor: "" when there are no more. text: on the
+ * heap, the caller's. Errors of the store; ERR_TOO_LONG: more than CDR_SEARCH_BYTES. */
+#define CDR_SEARCH_BYTES (32u << 20)
+int cdr_search(struct store_session *session, const struct cdr_filter *filter, bool is_csv, char **ret_text,
+	       char ret_cursor[CDR_ID_SIZE + 24]) WARN_UNUSED;
 
 /* The line of a record, its newline included, into text. Pure; used by cdr_write and by tests. */
 int cdr_print(const struct cdr_record *record, struct text *text) WARN_UNUSED;

@@ -36,6 +36,19 @@ void cdr_file_tail(const char *directory, const char *name, bool (*visit)(void *
 /* Deletes the files of days before first_day. */
 void cdr_file_sweep(const char *directory, const struct cdr_pattern *pattern, int64_t first_day);
 
+/* Segments of the spool: `.spool-<number>`, numbers from 1 on. */
+#define CDR_REJECTED_NAME ".spool-rejected"
+struct cdr_segment_file {
+	char directory[CDR_PATH_SIZE];
+	uint64_t number;
+};
+void cdr_segment_name(uint64_t number, char name[CDR_NAME_SIZE]);
+/* For reading: a descriptor, or -errno. */
+int cdr_file_open_segment(const struct cdr_segment_file *file);
+void cdr_file_remove_segment(const struct cdr_segment_file *file, uint64_t number);
+/* The lowest and the highest number there is; 0: none. */
+void cdr_file_segments(const char *directory, uint64_t *ret_first, uint64_t *ret_last);
+
 /* ---- lines, counted: the ring, the queue and readers share them ---- */
 struct cdr_line {
 	_Atomic uint32_t references;
@@ -67,5 +80,43 @@ void cdr_sync_stop(struct cdr_sync *sync);
 bool cdr_sync_file(struct cdr_sync *sync, int fd, bool is_new);
 /* Has the files of days before first_day deleted soon. */
 void cdr_sync_sweep(struct cdr_sync *sync, int64_t first_day);
+
+/* ---- the database: the spool (database.c, signalling thread), rows (insert.c, store's thread) ---- */
+struct cdr_work;
+
+struct cdr_database {
+	/* set by the maker */
+	struct store *store;
+	struct loop *loop;
+	const char *directory;
+	struct cdr_sync *sync;
+	pthread_mutex_t *lock; /* over status */
+	struct cdr_status *status;
+	/* inside */
+	int fd;                 /* of the last segment */
+	uint64_t first, last;   /* segments */
+	uint64_t written;       /* bytes of the last */
+	uint64_t inserted;      /* bytes of the first that are in the database */
+	uint64_t careful_until; /* up to here line by line: one of them is refused */
+	bool sets_aside;        /* the next one is it */
+	uint64_t remove;        /* a segment that is to be deleted; 0: none */
+	uint64_t delete_before_ms;
+	bool is_away, is_dirty, is_new;
+	struct cdr_work *work; /* on its way; NULL: none */
+};
+
+/* 0 or -errno. */
+int cdr_database_open(struct cdr_database *database) WARN_UNUSED;
+void cdr_database_close(struct cdr_database *database);
+/* The line, its newline included, into the spool. 0 or -errno. */
+int cdr_database_write(struct cdr_database *database, struct view line) WARN_UNUSED;
+void cdr_database_tick(struct cdr_database *database);
+/* Rows of calls that ended before go, with the ticks to come. */
+void cdr_database_delete(struct cdr_database *database, uint64_t before_ms);
+
+/* One record; nothing when it is there already. ERR_SYNTAX: this is none; errors of the store. */
+int cdr_insert(struct store_session *session, struct view line) WARN_UNUSED;
+/* Some thousand of the oldest rows. */
+int cdr_delete(struct store_session *session, uint64_t before_ms, uint64_t *ret_deleted) WARN_UNUSED;
 
 #endif

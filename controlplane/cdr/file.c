@@ -200,3 +200,59 @@ void cdr_file_sweep(const char *directory, const struct cdr_pattern *pattern, in
 
 	walk_days(directory, pattern, sweep_file, &sweep);
 }
+
+/* ---- segments of the spool ---- */
+
+#define SEGMENT_PREFIX ".spool-"
+
+void cdr_segment_name(uint64_t number, char name[CDR_NAME_SIZE])
+{
+	snprintf(name, CDR_NAME_SIZE, SEGMENT_PREFIX "%012llu", (unsigned long long)number);
+}
+
+static int segment_path(const struct cdr_segment_file *file, uint64_t number, char path[CDR_PATH_SIZE])
+{
+	char name[CDR_NAME_SIZE];
+
+	cdr_segment_name(number, name);
+	return path_print(file->directory, name, path);
+}
+
+int cdr_file_open_segment(const struct cdr_segment_file *file)
+{
+	char path[CDR_PATH_SIZE];
+	int error = segment_path(file, file->number, path), fd;
+
+	if (error)
+		return error;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 ? fd : -errno;
+}
+
+void cdr_file_remove_segment(const struct cdr_segment_file *file, uint64_t number)
+{
+	char path[CDR_PATH_SIZE];
+
+	if (segment_path(file, number, path) == 0)
+		(void)unlink(path);
+}
+
+void cdr_file_segments(const char *directory, uint64_t *ret_first, uint64_t *ret_last)
+{
+	DIR *stream = opendir(directory);
+	struct dirent *entry;
+
+	*ret_first = *ret_last = 0;
+	while (stream && (entry = readdir(stream))) {
+		struct view name = view_of(entry->d_name);
+		uint64_t number;
+
+		if (!view_has_prefix(name, SEGMENT_PREFIX) ||
+		    view_to_u64(view_sub(name, sizeof(SEGMENT_PREFIX) - 1, name.size), UINT32_MAX, &number) != 0)
+			continue;
+		*ret_first = *ret_first ? MIN(*ret_first, number) : number;
+		*ret_last = MAX(*ret_last, number);
+	}
+	if (stream)
+		closedir(stream);
+}

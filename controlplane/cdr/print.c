@@ -75,9 +75,8 @@ static void add_thousandths(struct text *text, const char *key, uint32_t value)
 	text_add(text, (struct view){digits, size});
 }
 
-static void add_leg(struct text *text, const struct cdr_leg *leg, enum cdr_side side)
+static void add_leg(struct text *text, const struct cdr_leg *leg)
 {
-	add_text(text, "{\"side\":", cdr_side_name(side));
 	add_text(text, ",\"sip_call_id\":", leg->sip_call_id);
 	add_endpoint(text, ",\"remote\":", &leg->remote);
 	add_text(text, ",\"user_agent\":", leg->user_agent);
@@ -102,7 +101,27 @@ static void add_legs(struct text *text, const struct cdr_record *record)
 		if (!record->legs[i].is_present)
 			continue;
 		text_add_string(text, count++ ? "," : "");
-		add_leg(text, &record->legs[i], (enum cdr_side)(i + CDR_SIDE_CALLER));
+		add_text(text, "{\"side\":", cdr_side_name((enum cdr_side)(i + CDR_SIDE_CALLER)));
+		add_leg(text, &record->legs[i]);
+	}
+	text_add(text, VIEW("]"));
+}
+
+static void add_segments(struct text *text, const struct cdr_record *record)
+{
+	text_add(text, VIEW(",\"segments\":["));
+	for (size_t i = 0; i < MIN(record->segment_count, CDR_SEGMENTS_MAX); i++) {
+		const struct cdr_segment *segment = &record->segments[i];
+
+		add_text(text, i > 0 ? ",{\"leg\":" : "{\"leg\":", segment->id);
+		add_text(text, ",\"side\":", cdr_side_name(segment->side));
+		add_text(text, ",\"kind\":", segment->kind ? segment->kind : "");
+		add_text(text, ",\"party\":", segment->party);
+		add_time(text, ",\"start_time\":", segment->start_wall_ms);
+		add_time(text, ",\"answer_time\":", segment->answer_wall_ms);
+		add_time(text, ",\"end_time\":", segment->end_wall_ms);
+		add_number_or_null(text, ",\"status\":", segment->status);
+		add_leg(text, &segment->leg);
 	}
 	text_add(text, VIEW("]"));
 }
@@ -128,6 +147,7 @@ int cdr_print(const struct cdr_record *record, struct text *text)
 	add_text(text, ",\"text\":", record->cause_text);
 	text_add(text, VIEW("}"));
 	add_legs(text, record);
+	add_segments(text, record);
 	text_add(text, VIEW("}\n"));
 	if (!text->overflow)
 		return 0;

@@ -74,6 +74,90 @@ const char *document_time_print(uint64_t wall_ms, char buffer[DOCUMENT_TIME_SIZE
 	return buffer;
 }
 
+/* Takes `size` digits off the front. */
+static bool take_digits(struct view *rest, size_t size, int *ret_value)
+{
+	uint32_t value;
+
+	if (rest->size < size || view_to_u32(view_sub(*rest, 0, size), 9999, &value) != 0)
+		return false;
+	*ret_value = (int)value;
+	*rest = view_sub(*rest, size, rest->size);
+	return true;
+}
+
+static bool take_char(struct view *rest, char c)
+{
+	if (rest->size == 0 || (rest->at[0] != c && !(c >= 'A' && rest->at[0] == c + ('a' - 'A'))))
+		return false;
+	*rest = view_sub(*rest, 1, rest->size);
+	return true;
+}
+
+/* ".042": the digits beyond the third are passed over. */
+static int take_fraction_ms(struct view *rest)
+{
+	int ms = 0, unit = 100;
+
+	if (!take_char(rest, '.'))
+		return 0;
+	for (; rest->size > 0 && rest->at[0] >= '0' && rest->at[0] <= '9'; unit /= 10) {
+		ms += (rest->at[0] - '0') * unit;
+		*rest = view_sub(*rest, 1, rest->size);
+	}
+	return ms;
+}
+
+static bool take_offset(struct view *rest, int *ret_minutes)
+{
+	bool is_west = rest->size > 0 && rest->at[0] == '-';
+	int hours, minutes;
+
+	*ret_minutes = 0;
+	if (take_char(rest, 'Z'))
+		return true;
+	if (rest->size == 0 || (rest->at[0] != '+' && !is_west))
+		return false;
+	*rest = view_sub(*rest, 1, rest->size);
+	if (!take_digits(rest, 2, &hours) || !take_char(rest, ':') || !take_digits(rest, 2, &minutes) || hours > 23 ||
+	    minutes > 59)
+		return false;
+	*ret_minutes = (hours * 60 + minutes) * (is_west ? -1 : 1);
+	return true;
+}
+
+int document_time_parse(struct view text, uint64_t *ret_wall_ms)
+{
+	int offset = 0, ms = 0;
+	struct tm tm = {0}, check;
+	int64_t seconds;
+
+	if (!take_digits(&text, 4, &tm.tm_year) || !take_char(&text, '-') || !take_digits(&text, 2, &tm.tm_mon) ||
+	    !take_char(&text, '-') || !take_digits(&text, 2, &tm.tm_mday))
+		return ERR_SYNTAX;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	if (text.size > 0) {
+		if (!take_char(&text, 'T') || !take_digits(&text, 2, &tm.tm_hour) || !take_char(&text, ':') ||
+		    !take_digits(&text, 2, &tm.tm_min) || !take_char(&text, ':') || !take_digits(&text, 2, &tm.tm_sec))
+			return ERR_SYNTAX;
+		ms = take_fraction_ms(&text);
+		if (!take_offset(&text, &offset) || text.size > 0 || tm.tm_hour > 23 || tm.tm_min > 59 ||
+		    tm.tm_sec > 60)
+			return ERR_SYNTAX;
+	}
+	check = tm;
+	seconds = (int64_t)timegm(&check);
+	/* The 31st of February. */
+	if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || (check.tm_mday != tm.tm_mday && tm.tm_sec < 60))
+		return ERR_SYNTAX;
+	seconds -= offset * 60;
+	if (seconds < 0)
+		return ERR_RANGE;
+	*ret_wall_ms = (uint64_t)seconds * 1000 + (uint64_t)ms;
+	return 0;
+}
+
 json_t *document_time(uint64_t wall_ms)
 {
 	char buffer[DOCUMENT_TIME_SIZE];

@@ -29,6 +29,9 @@ json_t *document_u64(uint64_t value); /* above INT64_MAX: INT64_MAX */
 /* The text of document_time; years beyond 9999 are shown as 9999. Returns buffer. */
 const char *document_time_print(uint64_t wall_ms, char buffer[DOCUMENT_TIME_SIZE]);
 
+/* RFC 3339, or only its date (midnight in UTC). ERR_SYNTAX, ERR_RANGE (before 1970). */
+int document_time_parse(struct view text, uint64_t *ret_wall_ms) WARN_UNUSED;
+
 /* The same values written as JSON: no memory, no failure but text's overflow. */
 void document_write_text(struct text *text, const char *string);
 void document_write_time(struct text *text, uint64_t wall_ms);

@@ -38,7 +38,7 @@ static int error_of(struct postgres *postgres, const PGresult *result)
 		{"53", ERR_CLOSED},     /* no connections, no memory there */
 		{"57P", ERR_CLOSED},    /* it shuts down, or starts */
 		{"08", ERR_CLOSED},     {"42501", ERR_PERMISSION}, {"25006", ERR_PERMISSION}, /* a standby */
-		{"22", ERR_INVALID},    {"23", ERR_INVALID},       {"42", ERR_INVALID},
+		{"22", ERR_INVALID},    {"23", ERR_INVALID},       {"42", ERR_STATE},
 	};
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 

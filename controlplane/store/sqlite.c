@@ -32,10 +32,12 @@ static int error_of(int result)
 		return ERR_PERMISSION;
 	case SQLITE_CONSTRAINT:
 	case SQLITE_MISMATCH:
-	case SQLITE_ERROR:
 	case SQLITE_TOOBIG:
 	case SQLITE_RANGE:
 		return ERR_INVALID;
+	case SQLITE_ERROR: /* no such table: somebody else was at work */
+	case SQLITE_SCHEMA:
+		return ERR_STATE;
 	case SQLITE_INTERRUPT:
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -131,7 +133,11 @@ static int bind_all(sqlite3_stmt *statement, const struct store_value *values, s
 
 	for (size_t i = 0; i < count && result == SQLITE_OK; i++) {
 		const struct store_value *value = &values[i];
-		int at = (int)i + 1;
+		char name[24];
+		int at;
+
+		snprintf(name, sizeof(name), "$%zu", i + 1);
+		at = sqlite3_bind_parameter_index(statement, name);
 
 		switch (value->type) {
 		case STORE_NULL:

@@ -4,7 +4,7 @@
  * of sqlite3.h and libpq-fe.h.
  * What: a unit of work is a struct store_job: run is called on the store's thread inside a transaction, done afterwards on
  * the loop of whoever asked (by loop_post). So nothing in a signalling thread ever waits for a disk or a server.
- * SQL is the common part of both: parameters are $1, $2 ... in the order in which they first appear, upserts are ON
+ * SQL is the common part of both: parameters are $1, $2 ..., upserts are ON
  * CONFLICT. Statements are prepared once a connection. The schema is in schema.c: numbered steps, each a row of
  * `schema_migration` once it is done; a database that is newer than this program is refused.
  * URL: "sqlite:PATH" (WAL, a commit is on the disk when it returns, file mode 0600), "postgresql://..." (as libpq takes
@@ -53,8 +53,8 @@ int64_t store_to_integer(const struct store_value *value);
 typedef int store_visit(void *arg, const struct store_value *columns, size_t count);
 
 /* Runs one statement; sql must be a string that stays where it is (a literal): it is prepared once. visit may be NULL.
- * ERR_CLOSED: the server is gone; ERR_TIMEOUT; ERR_FULL: no room on the disk; ERR_INVALID: the statement was refused
- * (constraint, type), in words in store_session_problem; ERR_NOMEM; ERR_IO. After an error the job should return it. */
+ * ERR_CLOSED: the server is gone; ERR_TIMEOUT; ERR_FULL: no room on the disk; ERR_INVALID: the values were
+ * refused (constraint, type); ERR_STATE: the tables are not what they should be; ERR_NOMEM; ERR_IO. After an error the job should return it. */
 int store_query(struct store_session *session, const char *sql, const struct store_value *values, size_t count,
 		store_visit *visit, void *arg) WARN_UNUSED;
 /* Rows that the last INSERT, UPDATE or DELETE changed. */

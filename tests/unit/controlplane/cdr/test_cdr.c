@@ -154,7 +154,12 @@ static void test_cdr_line_has_the_fields_of_the_contract(void **state)
 		"\"legs\":[{\"side\":\"callee\",\"sip_call_id\":\"x@y\",\"remote\":null,\"user_agent\":null,"
 		"\"codec\":\"PCMA/"
 		"8000\",\"media\":{\"remote\":\"192.0.2.1:4000\",\"packets_in\":500,\"packets_out\":499,"
-		"\"bytes_in\":0,\"bytes_out\":0,\"lost\":1,\"dropped\":0,\"jitter_ms\":2.5}}]}\n";
+		"\"bytes_in\":0,\"bytes_out\":0,\"lost\":1,\"dropped\":0,\"jitter_ms\":2.5}}],"
+		"\"segments\":[{\"leg\":\"c1-1\",\"side\":\"callee\",\"kind\":\"callee\",\"party\":\"2000\","
+		"\"start_time\":\"2026-11-21T11:59:49.800Z\",\"answer_time\":null,\"end_time\":null,\"status\":486,"
+		"\"sip_call_id\":null,\"remote\":null,\"user_agent\":null,\"codec\":null,\"media\":{\"remote\":null,"
+		"\"packets_in\":0,\"packets_out\":0,\"bytes_in\":0,\"bytes_out\":0,\"lost\":0,\"dropped\":0,"
+		"\"jitter_ms\":0.0}}]}\n";
 	struct cdr_record record = record_of("c1", noon_ms);
 	struct cdr_leg *leg = &record.legs[1];
 	char buffer[CDR_LINE_MAX];
@@ -168,6 +173,13 @@ static void test_cdr_line_has_the_fields_of_the_contract(void **state)
 				.lost = 1,
 				.jitter_us = 2500};
 	assert_int_equal(net_endpoint_parse(VIEW("192.0.2.1:4000"), 0, &leg->media_remote), 0);
+	record.segments[0] = (struct cdr_segment){.id = "c1-1",
+						  .kind = "callee",
+						  .party = "2000",
+						  .start_wall_ms = record.start_wall_ms,
+						  .status = 486,
+						  .side = CDR_SIDE_CALLEE};
+	record.segment_count = 1;
 	text_init(&text, buffer, sizeof(buffer));
 	assert_int_equal(cdr_print(&record, &text), 0);
 	assert_string_equal(buffer, expected);
@@ -231,6 +243,16 @@ static void test_cdr_line_of_hostile_text_is_still_one_line(void **state)
 			memset(leg->remote.address.bytes, 0xff, 16);
 			leg->remote.address.family = NET_IPV6;
 			leg->media_remote = leg->remote;
+		}
+		record.segment_count = CDR_SEGMENTS_MAX;
+		for (size_t k = 0; k < CDR_SEGMENTS_MAX; k++) {
+			struct cdr_segment *segment = &record.segments[k];
+
+			*segment = (struct cdr_segment){
+				.kind = "callee", .start_wall_ms = 1, .answer_wall_ms = 1, .end_wall_ms = 1};
+			fill(segment->id, sizeof(segment->id), bytes[i]);
+			fill(segment->party, sizeof(segment->party), bytes[i]);
+			segment->leg = record.legs[0];
 		}
 		text_init(&text, buffer, sizeof(buffer));
 		assert_int_equal(cdr_print(&record, &text), 0);
