@@ -50,6 +50,15 @@ void api_answer_text(struct api_question *question, int status, const char *cont
 	respond(request, status, content_type, body, size, NULL);
 }
 
+void api_answer_with(struct api_question *question, int status, const char *content_type, char *body,
+		     const struct http_header *extra)
+{
+	struct http_request *request = question->request;
+
+	question->request = NULL;
+	respond(request, status, content_type, body, strlen(body), extra);
+}
+
 void api_answer_error(struct api_question *question, enum api_error error, const char *message)
 {
 	struct http_request *request = question->request;

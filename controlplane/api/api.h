@@ -4,7 +4,7 @@
  * Threads: api_new, api_free and everything inside belong to the API thread's loop. The functions of api_sources are
  * called on the signalling thread (by a message to its loop): they copy what is asked into the rows they are given and
  * return; they must not block, and keep no pointer. A question that the signalling thread does not answer within
- * API_ASK_MS is answered to the client with 503 `deadline`.
+ * API_ASK_MS is answered to the client with 503 `deadline`. So is the store's thread, after API_STORE_MS.
  * Ownership: rows are plain fixed-size structs with inline text, owned by the question. Options are copied, except
  * `metrics` and `cdr`, which must outlive the api.
  * End: stop both loops' threads first, then api_free, then free the loops (messages that are still queued then answer
@@ -25,6 +25,7 @@ struct loop;
 
 #define API_ROWS_MAX     1000
 #define API_ASK_MS       2000
+#define API_STORE_MS     12000
 #define API_BODY_MAX     65536
 #define API_ID_SIZE      64 /* terminators included; longer text is cut by the source */
 #define API_TEXT_SIZE    128
@@ -140,7 +141,8 @@ struct api_options {
 	const char *version;
 	const char *node; /* name of this node, for /api/v1/node */
 	struct metrics *metrics;
-	struct cdr *cdr; /* NULL: CDRs are switched off; /api/cdr/recent answers 501 */
+	struct cdr *cdr;     /* NULL: CDRs are switched off; /api/cdr/recent answers 501 */
+	struct store *store; /* NULL: no database; what needs it answers 501. Is closed after api_free */
 	struct api_sources sources;
 };
 

@@ -10,6 +10,7 @@
 #include "controlplane/document/document.h"
 #include "controlplane/http/http.h"
 #include "controlplane/loop/loop.h"
+#include "controlplane/store/store.h"
 #include "lib/container/list.h"
 
 enum {
@@ -42,7 +43,14 @@ enum api_error {
 	X(API_LIMIT, "limit", "integer", "rows at most, 1 to 1000; 100 when not given")                                \
 	X(API_OFFSET, "offset", "integer", "rows to skip")                                                             \
 	X(API_CALL_ID, "call_id", "string", "only of this call")                                                       \
-	X(API_USER, "user", "string", "only of this user or number")
+	X(API_USER, "user", "string", "only of this user or number")                                                   \
+	X(API_NUMBER, "number", "string", "caller, callee or transferred to; 10* : all that begin so")                 \
+	X(API_FROM, "from", "string", "ended at this time or later (RFC 3339, or a date)")                             \
+	X(API_TO, "to", "string", "ended before this time")                                                            \
+	X(API_DISPOSITION, "disposition", "string", "ANSWERED, BUSY, NO_ANSWER, CANCELLED, REJECTED, FAILED")          \
+	X(API_CAUSE, "cause", "string", "user_busy and the like, or a SIP status")                                     \
+	X(API_CURSOR, "cursor", "string", "next_cursor of the page before")                                            \
+	X(API_FORMAT, "format", "string", "csv: as does Accept: text/csv; json")
 enum api_parameter {
 #define X(name, text, type, help) name##_INDEX,
 	API_PARAMETER_LIST(X)
@@ -62,6 +70,8 @@ extern const struct api_parameter_row api_parameters[API_PARAMETER_COUNT];
 struct api_query {
 	uint32_t limit, offset;
 	char call_id[API_ID_SIZE], user[API_TEXT_SIZE]; /* empty: not given */
+	struct cdr_filter cdr;
+	bool is_csv;
 };
 
 /* ---- questions ---- */
@@ -73,9 +83,13 @@ struct api_question {
 	struct http_request *request; /* NULL: answered already, it was too late */
 	const struct api_route *route;
 	struct api_query query;
-	char id[API_ID_SIZE]; /* the {parameter} of the path */
-	json_t *body;         /* an object when the row has API_BODY, else NULL; the question's */
-	struct list link;     /* in api->questions */
+	char id[API_ID_SIZE];          /* the {parameter} of the path */
+	struct store_session *session; /* for fetch of a row with API_ON_STORE */
+	struct store_job job;
+	char *text; /* its answer */
+	char cursor[sizeof(((struct cdr_filter *)NULL)->cursor)];
+	json_t *body;     /* an object when the row has API_BODY, else NULL; the question's */
+	struct list link; /* in api->questions */
 	struct loop_timer deadline;
 	struct loop_message message; /* to the signalling thread, and back */
 	size_t size;                 /* of this struct with its rows */
@@ -94,6 +108,7 @@ enum api_route_flags {
 	API_ON_METRICS = 1 << 1, /* also on the port of the metrics */
 	API_BODY = 1 << 3,       /* the request has a JSON object */
 	API_SHOW_LATE = 1 << 2,  /* show also answers when the signalling thread does not */
+	API_ON_STORE = 1 << 4,   /* fetch runs on the store's thread, in a transaction */
 };
 
 struct api_route {
@@ -142,6 +157,8 @@ void api_questions_end(struct api *api); /* answers those that wait with 503 */
 /* Answers the request of a question, once. */
 void api_answer(struct api_question *question, int status, json_t *body); /* body is let go; NULL: out of memory */
 void api_answer_text(struct api_question *question, int status, const char *content_type, char *body, size_t size);
+void api_answer_with(struct api_question *question, int status, const char *content_type, char *body,
+		     const struct http_header *extra);
 void api_answer_error(struct api_question *question, enum api_error error, const char *message);
 void api_answer_invalid(struct api_question *question); /* with question->field and why */
 void api_refuse(struct http_request *request, enum api_error error, const char *message, const char *field,
@@ -170,6 +187,9 @@ void api_show_history(struct api_question *question);
 void api_fetch_trace(struct api_question *question);
 void api_show_trace(struct api_question *question);
 void api_show_cdr(struct api_question *question);
+void api_answer_store_error(struct api_question *question);
+void api_fetch_cdr_search(struct api_question *question);
+void api_show_cdr_search(struct api_question *question);
 void api_show_openapi(struct api_question *question);
 
 #endif

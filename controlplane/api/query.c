@@ -47,6 +47,19 @@ static const char *set_text(const char *value, char *buffer, size_t buffer_size)
 	return value[0] == '\0' || view_copy(view_of(value), buffer, buffer_size) < 0 ? "is empty or too long" : NULL;
 }
 
+static const char *set_time(struct view value, uint64_t *ret_ms)
+{
+	return document_time_parse(value, ret_ms) < 0 ? "must be a time such as 2026-11-21T14:00:00Z, or a date" : NULL;
+}
+
+static const char *set_disposition(const char *value, struct api_query *query)
+{
+	for (size_t i = 0; i < CDR_DISPOSITION_COUNT; i++)
+		if (strcmp(value, cdr_disposition_name((enum cdr_disposition)i)) == 0)
+			return set_text(value, query->cdr.disposition, sizeof(query->cdr.disposition));
+	return "must be ANSWERED, BUSY, NO_ANSWER, CANCELLED, REJECTED or FAILED";
+}
+
 /* NULL, or why not. */
 static const char *set_parameter(struct api_query *query, size_t index, const char *value)
 {
@@ -59,6 +72,22 @@ static const char *set_parameter(struct api_query *query, size_t index, const ch
 		return set_number(text, 0, OFFSET_MAX, "must be a number from 0 to 100000000", &query->offset);
 	case API_CALL_ID_INDEX:
 		return set_text(value, query->call_id, sizeof(query->call_id));
+	case API_NUMBER_INDEX:
+		return set_text(value, query->cdr.number, sizeof(query->cdr.number));
+	case API_FROM_INDEX:
+		return set_time(text, &query->cdr.from_ms);
+	case API_TO_INDEX:
+		return set_time(text, &query->cdr.to_ms);
+	case API_DISPOSITION_INDEX:
+		return set_disposition(value, query);
+	case API_CAUSE_INDEX:
+		return set_text(value, query->cdr.cause, sizeof(query->cdr.cause));
+	case API_CURSOR_INDEX:
+		return cdr_cursor_is_valid(value) ? set_text(value, query->cdr.cursor, sizeof(query->cdr.cursor))
+						  : "is none that a page gave";
+	case API_FORMAT_INDEX:
+		query->is_csv = strcmp(value, "csv") == 0;
+		return query->is_csv || strcmp(value, "json") == 0 ? NULL : "must be csv or json";
 	default:
 		return set_text(value, query->user, sizeof(query->user));
 	}

@@ -1,5 +1,5 @@
-/* Questions: from the API thread to the signalling thread and back, by messages. The question travels as a whole; while
- * it is away only the signalling thread touches its rows. */
+/* Questions: from the API thread to the signalling thread, or the store's, and back, by messages. The question travels as a whole; while
+ * it is away only that thread touches its rows. */
 #include "controlplane/api/api_private.h"
 
 #include <stdlib.h>
@@ -12,6 +12,7 @@ static void question_free(struct api_question *question)
 		list_del(&question->link);
 	}
 	json_decref(question->body);
+	free(question->text);
 	free(question);
 }
 
@@ -39,6 +40,35 @@ static void on_arrival(void *arg)
 	loop_post(question->api->loop, &question->message);
 }
 
+/* Store's thread. */
+static int on_store(struct store_session *session, void *arg)
+{
+	struct api_question *question = arg;
+
+	question->session = session;
+	question->route->fetch(question);
+	return question->error;
+}
+
+static void on_stored(void *arg, int error)
+{
+	struct api_question *question = arg;
+
+	question->error = error;
+	on_return(question);
+}
+
+static void ask_store(struct api *api, struct api_question *question)
+{
+	struct store *store = api->options.store;
+
+	question->job = (struct store_job){.run = on_store, .done = on_stored, .arg = question, .loop = api->loop};
+	loop_timer_start(api->loop, &question->deadline, API_STORE_MS);
+	question->error = store ? store_submit(store, &question->job) : ERR_UNSUPPORTED;
+	if (question->error)
+		on_return(question);
+}
+
 static void on_deadline(void *arg)
 {
 	struct api_question *question = arg;
@@ -48,7 +78,10 @@ static void on_deadline(void *arg)
 		question->is_late = true;
 		question->route->show(question);
 	} else {
-		api_answer_error(question, API_ERROR_DEADLINE, "the signalling thread did not answer in time");
+		api_answer_error(question, API_ERROR_DEADLINE,
+				 question->route->flags & API_ON_STORE
+					 ? "the database did not answer in time"
+					 : "the signalling thread did not answer in time");
 	}
 }
 
@@ -70,6 +103,7 @@ void api_ask(struct api *api, struct http_request *request, const struct api_rou
 	question->request = request;
 	question->route = route;
 	question->query = *query;
+	question->query.is_csv |= view_has_prefix(view_trim(http_request_header(request, "accept")), "text/csv");
 	question->body = body;
 	question->size = size;
 	memcpy(question->id, id, API_ID_SIZE);
@@ -79,6 +113,10 @@ void api_ask(struct api *api, struct http_request *request, const struct api_rou
 	api->question_bytes += size;
 	if (!route->fetch) {
 		on_return(question);
+		return;
+	}
+	if (route->flags & API_ON_STORE) {
+		ask_store(api, question);
 		return;
 	}
 	loop_timer_start(api->loop, &question->deadline, API_ASK_MS);

@@ -19,6 +19,9 @@ const struct api_route api_routes[] = {
 	 "Figures of this moment", "the figures"},
 	{"GET", "/api/cdr/recent", 0, API_LIMIT, 0, NULL, api_show_cdr,
 	 "The last call detail records, newest first", "the records"},
+	{"GET", "/api/v1/cdr", API_ON_STORE, API_LIMIT | API_NUMBER | API_FROM | API_TO | API_DISPOSITION | API_CAUSE |
+	 API_CURSOR | API_FORMAT, 0, api_fetch_cdr_search, api_show_cdr_search,
+	 "Call detail records of the database, newest first", "a page of records, and the cursor of the next; or CSV"},
 	{"GET", "/api/v1/calls", 0, PAGE | API_CALL_ID | API_USER, sizeof(struct api_call_row), api_fetch_calls,
 	 api_show_calls, "Calls that exist now", "a page of calls, and how many there are in all"},
 	{"GET", "/api/v1/calls/{call_id}", 0, 0, sizeof(struct api_call_row), api_fetch_call, api_show_call,

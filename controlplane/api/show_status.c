@@ -167,10 +167,24 @@ static json_t *cdr_document(struct cdr *cdr)
 	if (!cdr)
 		return json_null();
 	cdr_status(cdr, &status);
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "written", document_u64(status.written), "failed",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "written", document_u64(status.written), "failed",
 			 document_u64(status.failed), "lost", document_u64(status.lost), "queued",
 			 document_u64(status.queued), "last_error",
-			 status.last_errno ? document_text(strerror(status.last_errno)) : json_null());
+			 status.last_errno ? document_text(strerror(status.last_errno)) : json_null(), "stored",
+			 document_u64(status.stored), "rejected", document_u64(status.rejected), "spooled_bytes",
+			 document_u64(status.spooled));
+}
+
+static json_t *store_document(struct store *store)
+{
+	struct store_status status;
+
+	if (!store)
+		return json_null();
+	store_status(store, &status);
+	return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "kind", status.kind, "available", status.is_up, "jobs",
+			 document_u64(status.jobs), "failed", document_u64(status.failed), "waiting",
+			 document_u64(status.waiting), "problem", document_text(status.problem));
 }
 
 void api_show_node(struct api_question *question)
@@ -179,7 +193,7 @@ void api_show_node(struct api_question *question)
 	struct api *api = question->api;
 
 	api_answer(question, 200,
-		   json_pack("{s:o, s:o, s:o, s:o, s:o, s:{s:s, s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:o}", "node",
+		   json_pack("{s:o, s:o, s:o, s:o, s:o, s:{s:s, s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:o}", "node",
 			     document_text(api->node), "version", document_text(api->version), "started_time",
 			     document_time(api->started_wall_ms), "uptime_seconds", document_u64(uptime_ms(api) / 1000),
 			     "components", components_document(status->sip_server, status->media_engine),
@@ -188,6 +202,6 @@ void api_show_node(struct api_question *question)
 			     "orphan_streams", document_u64(status->orphan_streams), "workers",
 			     workers_document(&status->engine), "transactions",
 			     document_u64(metrics_get(api->options.metrics, METRIC_TRANSACTIONS)), "cdr",
-			     cdr_document(api->options.cdr), "http", http_document(api->api.server), "bugs",
-			     document_u64(bug_count())));
+			     cdr_document(api->options.cdr), "store", store_document(api->options.store), "http",
+			     http_document(api->api.server), "bugs", document_u64(bug_count())));
 }

@@ -223,6 +223,7 @@ static int start_api(struct program *program)
 		.version = VOXLANE_VERSION,
 		.metrics = &program->metrics,
 		.cdr = program->cdr,
+		.store = program->store,
 	};
 	struct api_problem problem = {""};
 	char node[64] = "voxlane";

@@ -80,6 +80,18 @@ static CURLcode perform(CURL *curl, const char *url, const char *method, struct 
 	return curl_easy_perform(curl);
 }
 
+static void look_at_headers(CURL *curl, struct voxctl_reply *reply, bool *ret_is_csv)
+{
+	struct curl_header *header;
+	char *type = NULL;
+
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
+	curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
+	*ret_is_csv = type && strncmp(type, "text/csv", 8) == 0;
+	if (curl_easy_header(curl, "x-next-cursor", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
+		snprintf(reply->cursor, sizeof(reply->cursor), "%s", header->value);
+}
+
 enum voxctl_exit voxctl_send(const struct voxctl_server *server, const char *method, const char *path,
 			     const char *request_body, long accepted_status, struct voxctl_reply *ret_reply)
 {
@@ -89,6 +101,8 @@ enum voxctl_exit voxctl_send(const struct voxctl_server *server, const char *met
 	struct body body = {0};
 	CURLcode code = CURLE_FAILED_INIT;
 	struct text text;
+	char from_body[128];
+	bool is_csv = false;
 
 	*ret_reply = (struct voxctl_reply){0};
 	text_init(&text, url, sizeof(url));
@@ -98,7 +112,7 @@ enum voxctl_exit voxctl_send(const struct voxctl_server *server, const char *met
 	if (curl && !text.overflow)
 		code = perform(curl, url, method, headers, &body, detail);
 	if (code == CURLE_OK)
-		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret_reply->status);
+		look_at_headers(curl, ret_reply, &is_csv);
 	curl_easy_cleanup(curl);
 	curl_slist_free_all(headers);
 	ret_reply->body = body.at;
@@ -112,7 +126,10 @@ enum voxctl_exit voxctl_send(const struct voxctl_server *server, const char *met
 		explain_refusal(ret_reply);
 		return VOXCTL_REFUSED;
 	}
-	if (ret_reply->json)
+	voxctl_value(ret_reply->json, "next_cursor", from_body, sizeof(from_body));
+	if (!ret_reply->cursor[0] && strcmp(from_body, "-") != 0)
+		snprintf(ret_reply->cursor, sizeof(ret_reply->cursor), "%s", from_body);
+	if (ret_reply->json || is_csv)
 		return VOXCTL_DONE;
 	fprintf(stderr, "voxctl: %s does not answer as Voxlane's API does\n", server->url);
 	return VOXCTL_REFUSED;

@@ -10,6 +10,7 @@ struct options {
 	uint32_t limit;
 	const char *argument; /* NULL: none was given */
 	struct voxctl_trace trace;
+	struct voxctl_cdr cdr;
 };
 
 struct command {
@@ -201,6 +202,15 @@ static enum voxctl_exit run_trace(const struct command *command, const struct op
 	return voxctl_trace(&options->server, &trace, options->is_json);
 }
 
+/* Without a question: the last ones, which need no database. */
+static enum voxctl_exit run_cdr(const struct command *command, const struct options *options)
+{
+	if (!voxctl_cdr_is_asked(&options->cdr))
+		return run_list(command, options);
+	return voxctl_cdr(&options->server, &options->cdr, options->limit, options->is_json, cdr_columns,
+			  ARRAY_LEN(cdr_columns));
+}
+
 #define LIST(path, list, empty, columns) run_list, path, list, empty, columns, ARRAY_LEN(columns)
 static const struct command commands[] = {
 	{"status", NULL, "what runs, whether it is ready, and the figures of this moment", run_status},
@@ -211,8 +221,8 @@ static const struct command commands[] = {
 	 LIST("/api/v1/streams", "streams", "no streams", stream_columns)},
 	{"drops", NULL, "packets that the engine dropped, by reason",
 	 LIST("/api/v1/drops", "drops", "no reasons", drop_columns)},
-	{"cdr", NULL, "the last call detail records, newest first",
-	 LIST("/api/cdr/recent", "records", "no calls have ended yet", cdr_columns)},
+	{"cdr", NULL, "the last call detail records, or those of --number, --from, --to, --disposition, --cause",
+	 run_cdr, "/api/cdr/recent", "records", "no calls have ended yet", cdr_columns, ARRAY_LEN(cdr_columns)},
 	{"hangup", "CALL", "end a call (its id stands in `voxctl calls`)", run_hangup, "/api/v1/calls"},
 	{"history", "CALL", "what the state machines of a call and its legs did last", run_history},
 	{"trace", "[on|off]", "the SIP traffic log: all, or --peer, --call, --extension", run_trace},
@@ -231,6 +241,12 @@ static void print_help(FILE *to)
 		    "  --peer P        trace on: only with this address or prefix\n"
 		    "  --call ID       trace on: only both legs of this call (or of this SIP Call-ID)\n"
 		    "  --extension N   trace on: only from or to this extension\n"
+		    "  --number N      cdr: caller, callee or transferred to; 10* : all that begin so\n"
+		    "  --from T --to T cdr: ended then or later, before then: 2026-11-21, 2026-11-21T14:00:00Z\n"
+		    "  --disposition D cdr: ANSWERED, BUSY, NO_ANSWER, CANCELLED, REJECTED, FAILED\n"
+		    "  --cause C       cdr: user_busy and the like, or a SIP status\n"
+		    "  --csv           cdr: for spreadsheets; with --all every page\n"
+		    "  --all           cdr: all pages\n"
 		    "  --json          what the API answered, for programs\n"
 		    "  --url URL       the API; http://127.0.0.1:8080, or the variable VOXCTL_URL\n"
 		    "  --token TOKEN   one of monitoring.tokens, or the variable VOXCTL_TOKEN (not seen in ps)\n"
@@ -254,7 +270,7 @@ static int refuse_usage(const char *what, const char *which)
 
 static uint32_t default_limit(const struct command *command)
 {
-	if (strcmp(command->name, "cdr") == 0)
+	if (command->run == run_cdr)
 		return 10;
 	return command->run == run_list && strcmp(command->name, "drops") != 0 ? 100 : 0;
 }
@@ -263,11 +279,23 @@ static uint32_t default_limit(const struct command *command)
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {
-		{"limit", required_argument, NULL, 'l'}, {"peer", required_argument, NULL, 'p'},
-		{"call", required_argument, NULL, 'c'},  {"extension", required_argument, NULL, 'e'},
-		{"json", no_argument, NULL, 'j'},        {"url", required_argument, NULL, 'u'},
-		{"token", required_argument, NULL, 't'}, {"version", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
+		{"limit", required_argument, NULL, 'l'},
+		{"peer", required_argument, NULL, 'p'},
+		{"call", required_argument, NULL, 'c'},
+		{"extension", required_argument, NULL, 'e'},
+		{"json", no_argument, NULL, 'j'},
+		{"url", required_argument, NULL, 'u'},
+		{"token", required_argument, NULL, 't'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{"number", required_argument, NULL, 'n'},
+		{"from", required_argument, NULL, 'f'},
+		{"to", required_argument, NULL, 'o'},
+		{"cause", required_argument, NULL, 'a'},
+		{"disposition", required_argument, NULL, 'd'},
+		{"csv", no_argument, NULL, 's'},
+		{"all", no_argument, NULL, 'A'},
+		{NULL, 0, NULL, 0},
 	};
 	int name;
 
@@ -280,6 +308,18 @@ static int parse_options(int argc, char **argv, struct options *options)
 			options->trace.call = optarg;
 		if (name == 'e')
 			options->trace.extension = optarg;
+		if (name == 'n')
+			options->cdr.number = optarg;
+		if (name == 'f')
+			options->cdr.from = optarg;
+		if (name == 'o')
+			options->cdr.to = optarg;
+		if (name == 'a')
+			options->cdr.cause = optarg;
+		if (name == 'd')
+			options->cdr.disposition = optarg;
+		options->cdr.is_csv |= name == 's';
+		options->cdr.is_all |= name == 'A';
 		if (name == 'j')
 			options->is_json = true;
 		if (name == 'u')
@@ -316,6 +356,9 @@ int main(int argc, char **argv)
 	options.argument = argv[optind + 1];
 	if (command->run != run_trace && (options.trace.peer || options.trace.call || options.trace.extension))
 		return refuse_usage("--peer, --call and --extension are not known to", command->name);
+	if (command->run != run_cdr && voxctl_cdr_is_asked(&options.cdr))
+		return refuse_usage("--number, --from, --to, --disposition, --cause, --csv and --all are not known to",
+				    command->name);
 	if (argc - optind - 1 > (command->argument != NULL) ||
 	    (argc - optind - 1 == 0 && command->argument && command->argument[0] != '['))
 		return refuse_usage(command->argument ? "missing or too many arguments of" : "no argument is known to",

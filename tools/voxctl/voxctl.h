@@ -20,9 +20,10 @@ struct voxctl_server {
 };
 
 struct voxctl_reply {
-	long status;  /* of HTTP */
-	char *body;   /* terminated */
-	json_t *json; /* NULL: the body is not JSON */
+	long status;      /* of HTTP */
+	char *body;       /* terminated */
+	json_t *json;     /* NULL: the body is not JSON */
+	char cursor[128]; /* of the next page; "": this is the last one */
 };
 
 /* One request; ret_reply is to be freed. Anything but VOXCTL_DONE was explained on standard error. An HTTP status of
@@ -44,6 +45,13 @@ struct voxctl_trace {
 enum voxctl_exit voxctl_trace(const struct voxctl_server *server, const struct voxctl_trace *trace, bool is_json);
 enum voxctl_exit voxctl_history(const struct voxctl_server *server, const char *call, bool is_json);
 
+/* ---- cdr.c: records of the database ---- */
+struct voxctl_cdr {
+	const char *number, *from, *to, *disposition, *cause; /* NULL: any */
+	bool is_csv, is_all;
+};
+bool voxctl_cdr_is_asked(const struct voxctl_cdr *cdr);
+
 /* ---- showing ---- */
 struct voxctl_column {
 	const char *title;
@@ -54,5 +62,9 @@ struct voxctl_column {
 void voxctl_value(json_t *object, const char *path, char *buffer, size_t buffer_size);
 /* Columns as wide as their widest value. */
 void voxctl_table(FILE *to, json_t *rows, const struct voxctl_column *columns, size_t column_count);
+
+/* A page of at most `limit`, or with is_all one after the other. */
+enum voxctl_exit voxctl_cdr(const struct voxctl_server *server, const struct voxctl_cdr *cdr, uint32_t limit,
+			    bool is_json, const struct voxctl_column *columns, size_t column_count);
 
 #endif

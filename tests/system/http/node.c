@@ -12,6 +12,7 @@
 
 #include "controlplane/api/api.h"
 #include "controlplane/loop/loop.h"
+#include "controlplane/store/store.h"
 
 enum { CALLS_MAX = 5000 };
 
@@ -19,6 +20,7 @@ struct node {
 	struct loop *signalling, *api_loop;
 	struct metrics metrics;
 	struct cdr *cdr;
+	struct store *store;
 	struct api *api;
 	uint32_t call_count;
 	bool is_away, is_stuck;
@@ -238,11 +240,19 @@ static int parse_arguments(int argc, char **argv, struct node *node, struct api_
 
 static int start(struct node *node, const char *directory, struct api_options *options)
 {
-	const struct cdr_options cdr_options = {.directory = directory, .filename_pattern = "cdr-%Y-%m-%d.jsonl"};
+	struct cdr_options cdr_options = {
+		.directory = directory, .filename_pattern = "cdr-%Y-%m-%d.jsonl", .loop = node->signalling};
+	const struct store_options store_options = {.url = "sqlite:./http-node.db"};
+	struct store_problem store_problem;
 	struct cdr_problem cdr_problem;
 	struct api_problem problem;
 
 	node->start_wall_ms = loop_wall_ms(node->api_loop);
+	if (store_open(&store_options, &node->store, &store_problem) < 0) {
+		fprintf(stderr, "%s\n", store_problem.text);
+		return ERR_IO;
+	}
+	cdr_options.store = options->store = node->store;
 	if (cdr_open(&cdr_options, node->start_wall_ms, &node->cdr, &cdr_problem) < 0) {
 		fprintf(stderr, "%s\n", cdr_problem.text);
 		return ERR_IO;
@@ -297,6 +307,7 @@ int main(int argc, char **argv)
 	}
 	api_free(node.api);
 	cdr_close(node.cdr);
+	store_close(node.store);
 	loop_signals_fini(&signals);
 	loop_free(node.api_loop);
 	loop_free(node.signalling);
