@@ -93,6 +93,9 @@ void signalling_sources(struct signalling *signalling, struct api_sources *ret_s
 /* Gauges and counters that other parts keep, copied into the metrics about once a second. */
 void signalling_count(struct signalling *signalling);
 
+/* The part of it that the transport counted (traffic.c). */
+void signalling_count_traffic(struct metrics *metrics, const struct transport_stats *stats);
+
 /* Between the files of app (watching.c): what subscribers are told, and that there is news of an extension's calls. */
 int signalling_make_subscriptions(struct signalling *signalling) WARN_UNUSED;
 void signalling_on_extension(void *arg, const char *number);

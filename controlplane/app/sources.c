@@ -266,6 +266,7 @@ void signalling_count(struct signalling *signalling)
 	metrics_set(metrics, METRIC_ERROR_SIP_SYNTAX, transactions->refused_broken);
 	metrics_set(metrics, METRIC_ERROR_SIP_TIMEOUT, transactions->timeouts);
 	metrics_set(metrics, METRIC_ERROR_SIP_TRANSPORT, transport->send_errors);
+	signalling_count_traffic(metrics, transport);
 	metrics_set(metrics, METRIC_SIP_STATELESS, transactions->refused_stateless);
 	metrics_set(metrics, METRIC_SILENCED_DENIED, defence_count(signalling->defence, DEFENCE_DENIED));
 	metrics_set(metrics, METRIC_SILENCED_BANNED, defence_count(signalling->defence, DEFENCE_BANNED));

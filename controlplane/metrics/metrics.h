@@ -52,6 +52,53 @@
 	X(METRIC_SIP_REQUESTS_IN, "voxlane_sip_messages_total", COUNTER, "kind=\"request\",direction=\"in\"",          \
 	  "SIP messages received, retransmissions included.")                                                          \
 	X(METRIC_SIP_RESPONSES_IN, "voxlane_sip_messages_total", COUNTER, "kind=\"response\",direction=\"in\"", "")    \
+	X(METRIC_SIP_SENT_INVITE, "voxlane_sip_requests_sent_total", COUNTER, "method=\"INVITE\"",                     \
+	  "SIP requests sent, retransmissions included.")                                                              \
+	X(METRIC_SIP_SENT_ACK, "voxlane_sip_requests_sent_total", COUNTER, "method=\"ACK\"", "")                       \
+	X(METRIC_SIP_SENT_BYE, "voxlane_sip_requests_sent_total", COUNTER, "method=\"BYE\"", "")                       \
+	X(METRIC_SIP_SENT_CANCEL, "voxlane_sip_requests_sent_total", COUNTER, "method=\"CANCEL\"", "")                 \
+	X(METRIC_SIP_SENT_OPTIONS, "voxlane_sip_requests_sent_total", COUNTER, "method=\"OPTIONS\"", "")               \
+	X(METRIC_SIP_SENT_REGISTER, "voxlane_sip_requests_sent_total", COUNTER, "method=\"REGISTER\"", "")             \
+	X(METRIC_SIP_SENT_UPDATE, "voxlane_sip_requests_sent_total", COUNTER, "method=\"UPDATE\"", "")                 \
+	X(METRIC_SIP_SENT_PRACK, "voxlane_sip_requests_sent_total", COUNTER, "method=\"PRACK\"", "")                   \
+	X(METRIC_SIP_SENT_INFO, "voxlane_sip_requests_sent_total", COUNTER, "method=\"INFO\"", "")                     \
+	X(METRIC_SIP_SENT_REFER, "voxlane_sip_requests_sent_total", COUNTER, "method=\"REFER\"", "")                   \
+	X(METRIC_SIP_SENT_NOTIFY, "voxlane_sip_requests_sent_total", COUNTER, "method=\"NOTIFY\"", "")                 \
+	X(METRIC_SIP_SENT_SUBSCRIBE, "voxlane_sip_requests_sent_total", COUNTER, "method=\"SUBSCRIBE\"", "")           \
+	X(METRIC_SIP_SENT_MESSAGE, "voxlane_sip_requests_sent_total", COUNTER, "method=\"MESSAGE\"", "")               \
+	X(METRIC_SIP_SENT_PUBLISH, "voxlane_sip_requests_sent_total", COUNTER, "method=\"PUBLISH\"", "")               \
+	X(METRIC_SIP_SENT_OTHER, "voxlane_sip_requests_sent_total", COUNTER, "method=\"OTHER\"", "")                   \
+	X(METRIC_SIP_SENT_1XX, "voxlane_sip_responses_sent_total", COUNTER, "code=\"1xx\"",                            \
+	  "SIP responses sent, retransmissions included.")                                                             \
+	X(METRIC_SIP_SENT_2XX, "voxlane_sip_responses_sent_total", COUNTER, "code=\"2xx\"", "")                        \
+	X(METRIC_SIP_SENT_3XX, "voxlane_sip_responses_sent_total", COUNTER, "code=\"3xx\"", "")                        \
+	X(METRIC_SIP_SENT_4XX, "voxlane_sip_responses_sent_total", COUNTER, "code=\"4xx\"", "")                        \
+	X(METRIC_SIP_SENT_5XX, "voxlane_sip_responses_sent_total", COUNTER, "code=\"5xx\"", "")                        \
+	X(METRIC_SIP_SENT_6XX, "voxlane_sip_responses_sent_total", COUNTER, "code=\"6xx\"", "")                        \
+	X(METRIC_SIP_BYTES_IN_UDP, "voxlane_sip_bytes_total", COUNTER, "transport=\"udp\",direction=\"in\"",           \
+	  "Bytes of SIP messages, without what carries them.")                                                         \
+	X(METRIC_SIP_BYTES_OUT_UDP, "voxlane_sip_bytes_total", COUNTER, "transport=\"udp\",direction=\"out\"", "")     \
+	X(METRIC_SIP_BYTES_IN_TCP, "voxlane_sip_bytes_total", COUNTER, "transport=\"tcp\",direction=\"in\"", "")       \
+	X(METRIC_SIP_BYTES_OUT_TCP, "voxlane_sip_bytes_total", COUNTER, "transport=\"tcp\",direction=\"out\"", "")     \
+	X(METRIC_SIP_BYTES_IN_TLS, "voxlane_sip_bytes_total", COUNTER, "transport=\"tls\",direction=\"in\"", "")       \
+	X(METRIC_SIP_BYTES_OUT_TLS, "voxlane_sip_bytes_total", COUNTER, "transport=\"tls\",direction=\"out\"", "")     \
+	X(METRIC_SIP_CONNECTIONS_TCP, "voxlane_sip_connections", GAUGE, "transport=\"tcp\"",                           \
+	  "SIP connections open now.")                                                                                 \
+	X(METRIC_SIP_CONNECTIONS_TLS, "voxlane_sip_connections", GAUGE, "transport=\"tls\"", "")                       \
+	X(METRIC_SIP_CONNECTIONS_ACCEPTED, "voxlane_sip_connections_total", COUNTER, "by=\"peer\"",                    \
+	  "SIP connections, by who opened them.")                                                                      \
+	X(METRIC_SIP_CONNECTIONS_OPENED, "voxlane_sip_connections_total", COUNTER, "by=\"us\"", "")                    \
+	X(METRIC_SIP_CONNECTIONS_REFUSED, "voxlane_sip_connections_refused_total", COUNTER, "",                        \
+	  "SIP connections closed at once: a limit, or no descriptors.")                                               \
+	X(METRIC_SIP_CONNECTIONS_LATE, "voxlane_sip_connections_timed_out_total", COUNTER, "",                         \
+	  "SIP connections cut off because they were too slow or silent.")                                             \
+	X(METRIC_TLS_HANDSHAKES, "voxlane_sip_tls_handshakes_total", COUNTER, "outcome=\"done\"",                      \
+	  "TLS handshakes of SIP, both directions, by outcome.")                                                       \
+	X(METRIC_TLS_HANDSHAKES_FAILED, "voxlane_sip_tls_handshakes_total", COUNTER, "outcome=\"failed\"", "")         \
+	X(METRIC_TLS_HANDSHAKES_LATE, "voxlane_sip_tls_handshakes_total", COUNTER, "outcome=\"late\"", "")             \
+	X(METRIC_TLS_HANDSHAKES_REFUSED, "voxlane_sip_tls_handshakes_total", COUNTER, "outcome=\"refused\"", "")       \
+	X(METRIC_TLS_HANDSHAKING, "voxlane_sip_tls_handshaking", GAUGE, "",                                            \
+	  "TLS connections accepted and not through their handshake now.")                                             \
 	X(METRIC_SIP_RETRANSMISSIONS, "voxlane_sip_retransmissions_total", COUNTER, "",                                \
 	  "SIP messages that we sent again because no answer came.")                                                   \
 	X(METRIC_SIP_STATELESS, "voxlane_sip_stateless_answers_total", COUNTER, "",                                    \

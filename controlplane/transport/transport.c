@@ -123,6 +123,21 @@ static bool is_of_sibling(const struct transport *transport, const struct transp
 	return transport->siblings.send && flow->connection != 0 && *ret_owner != transport->siblings.own;
 }
 
+static void count_what(struct transport_stats *stats, struct view bytes)
+{
+	static const struct view version = VIEW("SIP/2.0 ");
+	struct view method = bytes;
+	char digit;
+
+	if (!view_equal(view_sub(bytes, 0, version.size), version)) {
+		stats->sent_requests[sip_method_parse(view_cut(&method, ' '))]++;
+		return;
+	}
+	digit = bytes.size > version.size ? bytes.at[version.size] : '0';
+	if (digit > '0' && digit < '0' + TRANSPORT_CLASSES)
+		stats->sent_responses[digit - '0']++;
+}
+
 int transport_send(struct transport *transport, const struct transport_flow *flow, struct view bytes)
 {
 	unsigned owner;
@@ -140,6 +155,7 @@ int transport_send(struct transport *transport, const struct transport_flow *flo
 		transport->stats.send_errors++;
 		return error;
 	}
+	count_what(&transport->stats, bytes);
 	transport->stats.sent++;
 	transport->stats.sent_bytes += bytes.size;
 	transport->stats.kinds[flow->kind].sent++;

@@ -27,6 +27,7 @@
 #define CONTROLPLANE_TRANSPORT_TRANSPORT_H
 
 #include "lib/net/net.h"
+#include "lib/sip/names.h"
 
 struct loop;
 struct tls_context;
@@ -45,6 +46,7 @@ enum {
 	TRANSPORT_BUFFERED_MAX = 64 << 20,      /* bytes of all connections' buffers together */
 	TRANSPORT_HANDSHAKES_MAX = 500,         /* TLS, accepted and not through yet, unless options say otherwise */
 	TRANSPORT_HANDSHAKES_PER_SOURCE = 50,
+	TRANSPORT_CLASSES = 7, /* of responses: 1xx to 6xx */
 };
 
 /* Times of a connection in milliseconds, with what 0 stands for. */
@@ -182,6 +184,8 @@ struct transport_kind_stats {
 
 struct transport_stats {
 	struct transport_kind_stats kinds[TRANSPORT_COUNT];
+	uint64_t sent_requests[SIP_METHOD_COUNT];
+	uint64_t sent_responses[TRANSPORT_CLASSES]; /* by the code's first digit */
 	uint64_t received, received_bytes, sent, sent_bytes;
 	uint64_t keep_alives; /* swallowed */
 	uint64_t truncated;   /* larger than TRANSPORT_MESSAGE_MAX: dropped; connections are closed */

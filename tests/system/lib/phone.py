@@ -49,8 +49,9 @@ class Phone:
     control_next = 4440
 
     def __init__(self, host, name, user, server, address, password="", speech="", port=5060, register=True, answer="manual",
-                 codecs="PCMU/8000/1", rtcp_mux=False, transport="udp"):
-        """`server` is where it registers and whom it asks to call; "" is nobody (phone to phone). answer: manual or auto."""
+                 codecs="PCMU/8000/1", rtcp_mux=False, transport="udp", authority=""):
+        """`server` is where it registers and whom it asks to call; "" is nobody (phone to phone). answer: manual or auto.
+        authority: a PEM file whose signature it wants to see on the server's certificate (TLS)."""
         Phone.control_next += 1
         self.host, self.name, self.user, self.server, self.address, self.port = host, name, user, server, address, port
         self.folder = host.world.path(f"phone-{name}")
@@ -63,6 +64,7 @@ class Phone:
             file.write(CONFIG.format(address=bracket(address), port=port, name=name, speech=speech, control=control,
                                      recordings=self.recordings, rtp_start=rtp_start, rtp_end=rtp_start + 19,
                                      rtcp_mux="yes" if rtcp_mux else "no"))
+            file.write(f"sip_cafile {authority}\n" if authority else "")
         domain = bracket(server) if server else f"{bracket(address)}:{port}"
         account = f"<sip:{user}@{domain};transport={transport}>;answermode={answer};audio_codecs={codecs};auth_user={user};auth_pass={password}"
         account += f';outbound="sip:{domain};transport={transport}"' if transport != "udp" else ""

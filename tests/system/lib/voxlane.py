@@ -18,7 +18,7 @@ BUILD = os.environ.get("VOXLANE_BUILD", os.path.join(ROOT, "build"))
 DATAPLANE = os.path.join(BUILD, "dataplane", "voxlane-dataplane")
 CONTROLPLANE = os.path.join(BUILD, "controlplane", "voxlane-controlplane")
 
-CONFIG = """sip: {{ listen_ip = "{listen}"; transport = [ {transport} ]; ring_timeout = {ring_timeout}; max_concurrent_calls = {calls}; realm = "voxlane"; }};
+CONFIG = """sip: {{ listen_ip = "{listen}"; transport = [ {transport} ]; ring_timeout = {ring_timeout}; max_concurrent_calls = {calls}; realm = "voxlane"; {sip} }};
 store: {{ url = "{store}"; }};
 media: {{ rtp_timeout = {rtp_timeout}; segment = "{segment}"; }};
 cdr: {{ output_dir = "{cdr}"; }};
@@ -63,7 +63,7 @@ class Voxlane:
         self.config = world.path("voxlane.conf")
         values = {"listen": "0.0.0.0", "transport": '"udp"', "ring_timeout": 60, "calls": 1000, "rtp_timeout": 60, "workers": 1,
                   "driver": "af_xdp", "core4": CORE4, "core6": CORE6, "cdr": world.path("cdr"), "segment": self.segment,
-                  "store": f"sqlite:{world.path('voxlane.db')}", "traffic": world.path("traffic")}
+                  "store": f"sqlite:{world.path('voxlane.db')}", "traffic": world.path("traffic"), "sip": ""}
         values.update(options)
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(**values) + values.get("config", ""))
