@@ -438,6 +438,9 @@ static enum auth_result check_identity(struct inquiry *inquiry)
 
 	if (user.at && sip_user_is_equal(user, view_of(inquiry->account->number)))
 		return AUTH_OK;
+	/* Who hides behind the name of RFC 3261 8.1.1.3 has proved who he is all the same. */
+	if (!is_register && user.at && view_is_nocase(user, "anonymous"))
+		return AUTH_OK;
 	inquiry->why = is_register ? "To is not the extension that authenticated"
 				   : "From is not the extension that authenticated";
 	return AUTH_FORBIDDEN;

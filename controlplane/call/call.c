@@ -1,6 +1,7 @@
 /* A call: what one leg does, said to the others. */
 #include "controlplane/call/actions.h"
 #include "controlplane/call/callee.h"
+#include "controlplane/call/leg.h"
 #include "controlplane/call/session.h"
 #include "controlplane/call/transfer.h"
 
@@ -71,6 +72,7 @@ void call_free(struct call *call)
 	struct list *link;
 
 	loop_timer_stop(loop, &call->ring_timer);
+	loop_timer_stop(loop, &call->queue_timer);
 	loop_timer_stop(loop, &call->linger_timer);
 	transfer_free(call->transfer);
 	while ((link = list_first(&call->legs)))
@@ -80,6 +82,7 @@ void call_free(struct call *call)
 	list_del(&call->link);
 	call->table->count--;
 	free(call->carriers);
+	free(call->reason);
 	free(call);
 }
 
@@ -108,6 +111,7 @@ struct call *call_new(struct call_table *table)
 	list_init(&call->link);
 	fsm_init(&call->fsm, &call_machine, call);
 	loop_timer_init(&call->ring_timer, on_ring_timeout, call);
+	callee_init_queue(call);
 	loop_timer_init(&call->linger_timer, on_linger, call);
 	loop_message_init(&call->over, on_over, call);
 	call->caller = leg_new(call, CDR_SIDE_CALLER);
@@ -152,23 +156,11 @@ static void refuse_session(struct call *call, int error)
 void invite_callees(void *owner, const void *data)
 {
 	struct call *call = owner;
-	const struct call_input *input = data;
 	const struct conf *conf = call->table->services.conf;
-	unsigned invited = 0;
 	int error = 0;
 
 	loop_timer_start(call->table->services.loop, &call->ring_timer, conf->sip.ring_timeout_s * 1000ull);
-	LIST_FOREACH (link, &call->legs) {
-		struct leg *leg = LIST_ENTRY(link, struct leg, link);
-		int failed;
-
-		if (leg->side != CDR_SIDE_CALLEE)
-			continue;
-		failed = callee_invite(leg, input->message);
-		invited += failed == 0;
-		error = failed ? failed : error;
-	}
-	if (invited == 0)
+	if (callee_invite_next(call, false, &error) == 0)
 		refuse_session(call, error);
 }
 
@@ -177,6 +169,7 @@ void call_start_talk(struct call *call)
 	struct loop *loop = call->table->services.loop;
 
 	loop_timer_stop(loop, &call->ring_timer);
+	loop_timer_stop(loop, &call->queue_timer);
 	call->answer_wall_ms = loop_wall_ms(loop);
 	call->answer_ms = loop_now_ms(loop);
 	log_call(LOG_LEVEL_INFO, "call", call->id, "answered");
@@ -219,6 +212,7 @@ void pass_ringing(void *owner, const void *data)
 		session_join(call->caller, input->leg);
 		ring.body = description(call->caller);
 	}
+	crossing_keep(call->caller, input->message);
 	leg_feed(call->caller, LEG_CALL_RING, &ring);
 }
 
@@ -226,7 +220,7 @@ void connect_callee(void *owner, const void *data)
 {
 	struct call *call = owner;
 	const struct call_input *input = data;
-	struct leg_input answer;
+	struct leg_input answer, elsewhere = {.is_elsewhere = true};
 	int error = 0;
 
 	/* An answer that came early need not come again (RFC 3261 13.2.1). */
@@ -239,7 +233,7 @@ void connect_callee(void *owner, const void *data)
 		struct leg *leg = LIST_ENTRY(link, struct leg, link);
 
 		if (leg->side == CDR_SIDE_CALLEE && leg != input->leg)
-			leg_feed(leg, LEG_CALL_END, NULL);
+			leg_feed(leg, LEG_CALL_END, &elsewhere);
 	}
 	if (error) {
 		refuse_call(call, CDR_SIDE_CALLEE, 488, "bad_answer");
@@ -249,6 +243,7 @@ void connect_callee(void *owner, const void *data)
 	session_commit(input->leg);
 	session_commit(call->caller);
 	session_join(call->caller, input->leg);
+	crossing_keep(call->caller, input->message);
 	answer = (struct leg_input){.body = description(call->caller)};
 	leg_feed(call->caller, LEG_CALL_ANSWER, &answer);
 }
@@ -287,6 +282,7 @@ static void offer_again(struct leg *leg)
 {
 	struct leg_input answer = {.body = description(leg)};
 
+	crossing_keep(leg, NULL);
 	leg_feed(leg, LEG_CALL_ANSWER, &answer);
 }
 
@@ -368,18 +364,26 @@ static unsigned told_status(unsigned status)
 	return status;
 }
 
-unsigned call_failure(const struct call *call, bool of_targets)
+/* The leg whose failure says most; NULL: there is none. */
+static struct leg *worst_leg(const struct call *call, bool of_targets)
 {
-	unsigned status = 0;
+	struct leg *worst = NULL;
 
 	LIST_FOREACH (link, &call->legs) {
-		const struct leg *leg = LIST_ENTRY(link, struct leg, link);
+		struct leg *leg = LIST_ENTRY(link, struct leg, link);
 
 		if (leg->is_target == of_targets && (of_targets || leg->side == CDR_SIDE_CALLEE) &&
-		    (status == 0 || failure_rank(leg->failure) > failure_rank(status)))
-			status = leg->failure;
+		    (!worst || failure_rank(leg->failure) > failure_rank(worst->failure)))
+			worst = leg;
 	}
-	return status;
+	return worst;
+}
+
+unsigned call_failure(const struct call *call, bool of_targets)
+{
+	const struct leg *leg = worst_leg(call, of_targets);
+
+	return leg ? leg->failure : 0;
 }
 
 void note_failures(void *owner, const void *data)
@@ -388,6 +392,17 @@ void note_failures(void *owner, const void *data)
 	unsigned status = call_failure(call, false);
 	struct call_cause cause = cause_of_status(told_status(status));
 
+	struct leg *worst = worst_leg(call, false);
+
+	/* What the callee said of its reasons goes on to the caller, and so do the headers that came with it. */
+	if (worst && !call->has_cause && told_status(status) == status) {
+		free(call->reason);
+		call->reason = worst->reason;
+		worst->reason = NULL;
+		free(call->caller->crossed);
+		call->caller->crossed = worst->crossed;
+		worst->crossed = NULL;
+	}
 	call_note(call, CDR_SIDE_CALLEE, told_status(status), cause.q850, status == 408 ? "no_response" : cause.text);
 }
 
@@ -417,9 +432,12 @@ void clear(void *owner, const void *data)
 		table->active--;
 		metrics_sub(table->services.metrics, METRIC_ACTIVE_CALLS, 1);
 	}
+	if (call->cause.side != CDR_SIDE_CALLEE)
+		crossing_keep(call->caller, NULL); /* of a callee that rang; the failure is another's */
 	transfer_stop(call);
 	carrier_leave_call(call);
 	loop_timer_stop(table->services.loop, &call->ring_timer);
+	loop_timer_stop(table->services.loop, &call->queue_timer);
 	loop_timer_start(table->services.loop, &call->linger_timer, LINGER_MS);
 	LIST_FOREACH (link, &call->legs)
 		leg_feed(LIST_ENTRY(link, struct leg, link), LEG_CALL_END, &end);

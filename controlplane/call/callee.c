@@ -1,6 +1,7 @@
 /* Callees: a leg for each, with the dialog that its INVITE opens; who they are by the dial plan's decision. */
 #include "controlplane/call/callee.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -50,6 +51,7 @@ struct leg *callee_add(struct call *call, const struct callee *callee)
 	if (callee->max_forwards > 0)
 		leg->dialog->max_forwards = (unsigned)callee->max_forwards - 1;
 	leg->is_target = call->transfer != NULL;
+	leg->queue = callee->queue;
 	leg->carrier.trunk = callee->trunk;
 	leg->carrier.has_place = callee->trunk != NULL;
 	leg->remote = callee->flow.remote;
@@ -74,6 +76,122 @@ int callee_invite(struct leg *leg, const struct sip_message *offer)
 		invite.body = view_of(leg->description);
 	leg_feed(leg, LEG_CALL_INVITE, &invite);
 	return 0;
+}
+
+/* ---- one after the other ---- */
+
+static bool is_of(const struct leg *leg, bool of_targets)
+{
+	return of_targets ? leg->is_target : leg->side == CDR_SIDE_CALLEE && !leg->is_target;
+}
+
+static bool is_waiting(const struct leg *leg, bool of_targets)
+{
+	return is_of(leg, of_targets) && leg_state(leg) == LEG_NEW;
+}
+
+static bool is_tried(const struct leg *leg, bool of_targets)
+{
+	return is_of(leg, of_targets) && (leg_state(leg) == LEG_CALLING || leg_state(leg) == LEG_RINGING);
+}
+
+/* The lowest queue of who waits; UINT_MAX: nobody does. */
+static unsigned next_queue(const struct call *call, bool of_targets)
+{
+	unsigned next = UINT_MAX;
+
+	LIST_FOREACH (link, &call->legs) {
+		const struct leg *leg = LIST_ENTRY(link, struct leg, link);
+
+		if (is_waiting(leg, of_targets))
+			next = MIN(next, leg->queue);
+	}
+	return next;
+}
+
+/* A transfer's target gets no offer: who stays is asked for one when the target has answered. */
+static int begin(struct leg *leg)
+{
+	if (!leg->is_target)
+		return callee_invite(leg, transaction_request(leg->call->caller->invite));
+	if (!leg->dialog || session_open(leg) != 0) {
+		leg_feed(leg, LEG_CALL_END, NULL);
+		return ERR_STATE;
+	}
+	leg_feed(leg, LEG_CALL_INVITE, NULL);
+	return 0;
+}
+
+unsigned callee_invite_next(struct call *call, bool of_targets, int *ret_error)
+{
+	const struct call_services *services = &call->table->services;
+	unsigned invited = 0, queue;
+
+	while (invited == 0 && (queue = next_queue(call, of_targets)) != UINT_MAX) {
+		LIST_FOREACH (link, &call->legs) {
+			struct leg *leg = LIST_ENTRY(link, struct leg, link);
+			int error;
+
+			if (!is_waiting(leg, of_targets) || leg->queue != queue)
+				continue;
+			error = begin(leg);
+			invited += error == 0;
+			*ret_error = error ? error : *ret_error;
+		}
+	}
+	if (invited > 0 && next_queue(call, of_targets) != UINT_MAX)
+		loop_timer_start(services->loop, &call->queue_timer, services->conf->sip.fork_timeout_s * 1000ull);
+	return invited;
+}
+
+static void give_up(struct call *call, bool of_targets, bool also_waiting)
+{
+	LIST_FOREACH (link, &call->legs) {
+		struct leg *leg = LIST_ENTRY(link, struct leg, link);
+
+		if (!is_tried(leg, of_targets) && !(also_waiting && is_waiting(leg, of_targets)))
+			continue;
+		if (call->callee == leg && !of_targets)
+			call->callee = NULL; /* the early media are another's from now on */
+		leg_feed(leg, LEG_CALL_END, NULL);
+	}
+}
+
+bool callee_fail_over(struct leg *leg)
+{
+	struct call *call = leg->call;
+	bool of_targets = leg->is_target;
+	int error;
+
+	if (call->fsm.state != (of_targets ? CALL_TRANSFERRING : CALL_OFFERING))
+		return false;
+	if (leg->failure >= 600)
+		give_up(call, of_targets, true);
+	LIST_FOREACH (link, &call->legs)
+		if (is_tried(LIST_ENTRY(link, struct leg, link), of_targets))
+			return false;
+	return (of_targets || call->caller->invite) && callee_invite_next(call, of_targets, &error) > 0;
+}
+
+/* They do not answer: the next ones. */
+static void on_queue_timer(void *arg)
+{
+	struct call *call = arg;
+	bool of_targets = call->fsm.state == CALL_TRANSFERRING;
+	struct call_input input = {.status = 408};
+	int error;
+
+	if ((call->fsm.state != CALL_OFFERING && !of_targets) || next_queue(call, of_targets) == UINT_MAX)
+		return;
+	log_call(LOG_LEVEL_INFO, "call", call->id, "no answer, the contacts with the next q are called");
+	give_up(call, of_targets, false);
+	if (callee_invite_next(call, of_targets, &error) == 0)
+		call_feed(call, CALL_ALL_FAILED, &input);
+}
+
+void callee_init_queue(struct call *call)
+{
+	loop_timer_init(&call->queue_timer, on_queue_timer, call);
 }
 
 /* ---- by the dial plan ---- */
@@ -126,8 +244,11 @@ static int add_contacts(struct call *call, const char *number, struct callee *ca
 	}
 	count = registrar_find(call->table->services.registrar, view_of(number), contacts,
 			       MIN(max, ARRAY_LEN(contacts)));
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		/* Sorted by q: equal ones ring together (RFC 3261 16.6). */
+		callee->queue += i > 0 && contacts[i].q != contacts[i - 1].q;
 		added += add_contact(call, &contacts[i], number, callee);
+	}
 	if (added > 0)
 		return 0;
 	*ret_cause = count > 0 ? (struct call_cause){CDR_SIDE_SYSTEM, 500, 41, "no_memory"}

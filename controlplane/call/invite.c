@@ -210,9 +210,16 @@ static void describe(struct call *call, const struct sip_message *invite, const 
 	if (trunk)
 		snprintf(call->caller_party, sizeof(call->caller_party), "%s@%s", call->identity.number,
 			 call->identity.host);
+	else if (account && !sip_user_is_equal(invite->from.uri.user, view_of(account->number)))
+		snprintf(call->caller_party, sizeof(call->caller_party), "%s@%.*s", account->number,
+			 VIEW_ARG(invite->uri.host)); /* anonymous for callees, not for us */
 	else
 		print_party(call->caller_party, &invite->from.uri);
 	print_party(call->callee_party, &invite->uri);
+	/* An extension stands for another: who is called then shall see for whom it was. */
+	if (decision->action == ROUTING_EXTENSION && strcmp(decision->target, decision->number) != 0 &&
+	    call_find_extension(call->table, view_of(decision->number)))
+		snprintf(call->forwarded_from, sizeof(call->forwarded_from), "%s", decision->number);
 	log_call(LOG_LEVEL_INFO, "call", call->id, "%s calls %s: %s%s%s by %s", call->caller_party, call->callee_party,
 		 routing_action_name(decision->action), decision->target[0] ? " " : "", decision->target,
 		 decision->pattern[0] ? decision->pattern : "no pattern");

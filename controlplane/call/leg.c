@@ -142,6 +142,8 @@ void leg_free(struct leg *leg)
 	dialog_free(leg->dialog);
 	free(leg->description);
 	free(leg->heard);
+	free(leg->crossed);
+	free(leg->reason);
 	loop_defer_cancel(leg->call->table->services.loop, &leg->lost);
 	list_del(&leg->link);
 	free(leg);
@@ -237,6 +239,9 @@ void note_failure(void *owner, const void *data)
 	struct leg *leg = owner;
 
 	leg->failure = ((const struct leg_input *)data)->status;
+	free(leg->reason);
+	leg->reason = crossing_reason(((const struct leg_input *)data)->message);
+	crossing_keep(leg, ((const struct leg_input *)data)->message);
 }
 
 void leave(void *owner, const void *data)
@@ -307,7 +312,7 @@ void tell_failed(void *owner, const void *data)
 {
 	struct leg *leg = owner;
 
-	if (carrier_fail_over(leg))
+	if (carrier_fail_over(leg) || callee_fail_over(leg))
 		return;
 	LIST_FOREACH (link, &leg->call->legs) {
 		const struct leg *other = LIST_ENTRY(link, struct leg, link);
@@ -324,6 +329,10 @@ void leg_leave_call(struct leg *leg, unsigned sip, unsigned q850, const char *te
 {
 	enum call_event event = transfer_meaning_of_leaving(leg);
 
+	if (event == CALL_LEG_LEFT && !leg->call->has_cause) {
+		free(leg->call->reason);
+		leg->call->reason = crossing_reason(input->message);
+	}
 	if (event == CALL_LEG_LEFT)
 		call_note(leg->call, leg->side, sip, q850, text);
 	tell(leg, event, input);

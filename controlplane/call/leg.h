@@ -35,6 +35,24 @@ void reliable_on_prack(struct leg *leg, struct transaction *transaction);
 bool reliable_on_provisional(struct leg *leg, const struct sip_message *response);
 void reliable_acknowledge(struct leg *leg, const struct sip_message *response, const struct transport_flow *flow);
 
+/* ---- crossing.c: what crosses from one leg to the other ---- */
+enum crossing {
+	CROSSING_INVITE = 1, /* the caller's INVITE, to callees */
+	CROSSING_ANSWER = 2, /* a callee's responses, to the caller */
+	CROSSING_TALK = 4,   /* INFO and MESSAGE */
+};
+/* The headers of the table, and a bounded number of those that nobody knows; without those that tell who it is, if private. */
+void crossing_write(struct sip_writer *out, const struct sip_message *message, enum crossing when, bool is_private);
+/* A response of the other party, for what this leg answers next; NULL: nothing. */
+void crossing_keep(struct leg *leg, const struct sip_message *message);
+void crossing_write_kept(struct sip_writer *out, const struct leg *leg);
+/* The Reason headers of a message as one value on the heap; NULL: none. */
+char *crossing_reason(const struct sip_message *message);
+/* Why a leg of the call is ended: what the other party said, else our own cause; nothing when there is none. is_elsewhere: a
+ * fork that lost. */
+void crossing_print_reason(const struct call *call, bool is_elsewhere, struct text *out);
+void crossing_write_reason(struct sip_writer *out, const struct call *call, bool is_elsewhere);
+
 /* ---- relay.c ---- */
 /* INFO and MESSAGE inside a dialog: passed on to the other party; always answered. */
 void relay_request(struct leg *leg, struct transaction *transaction);

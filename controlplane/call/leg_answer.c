@@ -18,6 +18,7 @@ static void write_headers(struct sip_writer *out, void *arg)
 
 	leg_write_own_headers(out, leg);
 	timer_write_answer(out, leg);
+	crossing_write_kept(out, leg);
 }
 
 void leg_answer_now(struct leg *leg, struct view body)
@@ -54,13 +55,13 @@ static void write_refusal(struct sip_writer *out, void *arg)
 	struct leg *leg = arg;
 	const struct call_cause *cause = &leg->call->cause;
 
-	if (cause->sip == 503)
+	crossing_write_kept(out, leg);
+	if (cause->sip == 503 && (!leg->crossed || !strstr(leg->crossed, "Retry-After:")))
 		sip_write_header(out, SIP_HEADER_RETRY_AFTER, "5");
 	if (cause->sip == 422)
 		sip_write_header_u32(out, SIP_HEADER_MIN_SE,
 				     leg->call->table->services.conf->sip.min_session_expires_s);
-	if (leg->call->has_cause && cause->q850 > 0)
-		sip_write_header(out, SIP_HEADER_REASON, "Q.850;cause=%u;text=\"%s\"", cause->q850, cause->text);
+	crossing_write_reason(out, leg->call, false);
 }
 
 /* The final answer that is not a 2xx; after it the request is no longer ours. */

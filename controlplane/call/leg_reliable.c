@@ -18,6 +18,7 @@ static void write_headers(struct sip_writer *out, void *arg)
 	const struct provisional *provisional = arg;
 
 	leg_write_own_headers(out, provisional->leg);
+	crossing_write_kept(out, provisional->leg);
 	if (provisional->is_sure) {
 		sip_write_header(out, SIP_HEADER_REQUIRE, "100rel");
 		sip_write_header_u32(out, SIP_HEADER_RSEQ, provisional->leg->reliable.rseq);

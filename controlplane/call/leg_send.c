@@ -197,8 +197,13 @@ void send_cancel(void *owner, const void *data)
 {
 	struct leg *leg = owner;
 
+	char buffer[512];
+	struct text reason;
+
+	text_init(&reason, buffer, sizeof(buffer));
+	crossing_print_reason(leg->call, ((const struct leg_input *)data)->is_elsewhere, &reason);
 	if (leg->invite)
-		transaction_cancel(leg->invite);
+		transaction_cancel(leg->invite, reason.overflow ? VIEW_EMPTY : text_view(&reason));
 	else
 		leg_lose(leg);
 	session_close(leg);
@@ -207,7 +212,6 @@ void send_cancel(void *owner, const void *data)
 void send_bye(void *owner, const void *data)
 {
 	struct leg *leg = owner;
-	const struct call_cause *cause = &leg->call->cause;
 	struct sip_writer *out;
 
 	if (leg->modify)
@@ -215,8 +219,7 @@ void send_bye(void *owner, const void *data)
 	leg->modify = NULL;
 	session_close(leg);
 	out = dialog_begin(leg->dialog, transactions(leg), SIP_METHOD_BYE);
-	if (cause->q850 > 0)
-		sip_write_header(out, SIP_HEADER_REASON, "Q.850;cause=%u;text=\"%s\"", cause->q850, cause->text);
+	crossing_write_reason(out, leg->call, ((const struct leg_input *)data)->is_elsewhere);
 	if (transaction_send(transactions(leg), VIEW_EMPTY, VIEW_EMPTY, on_bye_event, leg, &leg->bye) != 0) {
 		leg->bye = NULL;
 		leg_lose(leg);

@@ -69,6 +69,7 @@ struct leg_input {
 	struct transaction *transaction; /* of the request that came */
 	unsigned status;                 /* of a response; the one to send with RING, END and REFUSE */
 	struct view body;                /* the session description to send; empty: none */
+	bool is_elsewhere;               /* with END: another one took the call */
 };
 
 /* What a session description said of the leg's peer; becomes the stream's state when offer and answer are complete. */
@@ -126,13 +127,15 @@ struct leg {
 	struct leg_media media, offered; /* in force; of a re-INVITE that is not answered yet */
 	bool wants_mux;                  /* its offer had a=rtcp-mux */
 	uint64_t sdp_session, sdp_version;
-	char *description;                            /* the session description that we sent last; NULL: none */
-	char *heard;                                  /* the peer's last one that was of use; NULL: none */
-	char extension[65];                           /* whose phone it is; "": not one of ours */
-	bool has_referred;                            /* a REFER was accepted */
-	bool is_target;                               /* called, or calling, to take another leg's place */
-	unsigned failure;                             /* final status of an outgoing INVITE that failed */
-	bool is_offerless;                            /* out: our INVITE had no offer, so the 2xx has one */
+	char *description;      /* the session description that we sent last; NULL: none */
+	char *heard;            /* the peer's last one that was of use; NULL: none */
+	char extension[65];     /* whose phone it is; "": not one of ours */
+	bool has_referred;      /* a REFER was accepted */
+	bool is_target;         /* called, or calling, to take another leg's place */
+	char *crossed, *reason; /* of the other party's answer, for ours; of its own failure. NULL: none */
+	unsigned queue;         /* out: called after those with a lower one failed (callee.c) */
+	unsigned failure;       /* final status of an outgoing INVITE that failed */
+	bool is_offerless;      /* out: our INVITE had no offer, so the 2xx has one */
 	bool knows_100rel, knows_timer, knows_update; /* the peer said so */
 	struct leg_reliable reliable;
 	struct leg_timer timer;
@@ -198,6 +201,8 @@ struct call_cause {
 struct call_identity {
 	char number[ROUTING_NUMBER_SIZE], display[64], host[64]; /* host: as it came */
 	bool is_private;                                         /* callees are not told */
+	bool hides_history;                                      /* nor who was called before */
+	bool is_vouched;                                         /* by an account, or a carrier */
 };
 
 struct call {
@@ -209,17 +214,19 @@ struct call {
 	struct list legs; /* the caller's first */
 	unsigned leg_count;
 	struct leg *caller, *callee; /* callee: the one that answered */
-	struct loop_timer ring_timer, linger_timer;
+	struct loop_timer ring_timer, queue_timer, linger_timer;
 	struct loop_message over;
 	bool is_active, has_cause, is_recorded;
 	struct transfer *transfer;           /* the last one, as long as anybody wants to hear of it; or NULL */
 	char transferred_to[CDR_PARTY_SIZE]; /* for the record; "": was not */
 	bool is_offerless; /* the INVITE had no offer: the callee makes one, the caller's ACK answers it */
 	struct call_cause cause;
+	char *reason;      /* Reason headers of who ended it; NULL: none */
 	bool is_emergency; /* passes all limits */
 	struct call_identity identity;
-	struct trunk *from_trunk;       /* a place of it is ours; NULL: from no carrier */
-	struct call_carriers *carriers; /* NULL: the callees are none */
+	struct trunk *from_trunk;                 /* a place of it is ours; NULL: from no carrier */
+	struct call_carriers *carriers;           /* NULL: the callees are none */
+	char forwarded_from[ROUTING_NUMBER_SIZE]; /* the extension that was dialled, when another is called; "": none */
 	char caller_party[CDR_PARTY_SIZE], callee_party[CDR_PARTY_SIZE];
 	uint64_t start_wall_ms, answer_wall_ms, end_wall_ms; /* for people */
 	uint64_t answer_ms, end_ms;

@@ -84,9 +84,7 @@ void relay_request(struct leg *leg, struct transaction *transaction)
 	list_add(&leg->relays, &relay->link);
 	transaction_set_handler(transaction, on_asked, relay);
 	out = dialog_begin(other->dialog, layer, request->method);
-	sip_write_copy(out, request, SIP_HEADER_CONTENT_DISPOSITION);
-	if (sip_header_find_name(request, "Info-Package").at)
-		sip_write_header_named(out, VIEW("Info-Package"), sip_header_find_name(request, "Info-Package"));
+	crossing_write(out, request, CROSSING_TALK, leg->call->identity.is_private && leg == leg->call->caller);
 	if (transaction_send(layer, request->content_type.at ? request->content_type : VIEW_EMPTY, request->body,
 			     on_passed, relay, &relay->passed) != 0) {
 		relay_free(relay);

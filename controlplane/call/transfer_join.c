@@ -1,4 +1,5 @@
 /* A newcomer takes a party's place: the actions of the call's machine. */
+#include "controlplane/call/callee.h"
 #include "controlplane/call/transfer.h"
 
 #include <stdio.h>
@@ -27,24 +28,11 @@ static void not_joined(struct transfer *transfer, unsigned status)
 void invite_targets(void *owner, const void *data)
 {
 	struct call *call = owner;
-	static const struct leg_input nothing;
-	unsigned invited = 0;
+	int error;
 
 	loop_timer_start(call->table->services.loop, &call->ring_timer,
 			 call->table->services.conf->sip.ring_timeout_s * 1000ull);
-	LIST_FOREACH (link, &call->legs) {
-		struct leg *leg = LIST_ENTRY(link, struct leg, link);
-
-		if (!leg->is_target || leg_state(leg) != LEG_NEW)
-			continue;
-		if (!leg->dialog || session_open(leg) != 0) {
-			leg_feed(leg, LEG_CALL_END, NULL);
-			continue;
-		}
-		leg_feed(leg, LEG_CALL_INVITE, &nothing);
-		invited++;
-	}
-	if (invited == 0)
+	if (callee_invite_next(call, true, &error) == 0)
 		call_feed(call, CALL_ALL_FAILED, NULL);
 }
 

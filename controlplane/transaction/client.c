@@ -137,16 +137,21 @@ int transaction_write_request(struct transaction *invite, enum sip_method method
 	sip_write_copy(&writer, response ? response : &sent, SIP_HEADER_TO);
 	sip_write_copy(&writer, &sent, SIP_HEADER_CALL_ID);
 	sip_write_header(&writer, SIP_HEADER_CSEQ, "%u %s", sent.cseq.number, sip_method_name(method));
+	if (method == SIP_METHOD_CANCEL && invite->reason)
+		sip_write_header_view(&writer, SIP_HEADER_REASON, view_of(invite->reason));
 	error = sip_write_end(&writer, NULL, VIEW_EMPTY);
 	if (error == 0)
 		*ret_bytes = text_view(&writer.text);
 	return error;
 }
 
-void transaction_cancel(struct transaction *invite)
+void transaction_cancel(struct transaction *invite, struct view reason)
 {
 	if (BUG_ON(invite->kind != CLIENT_INVITE))
 		return;
+	/* Without memory it is cancelled without a reason. */
+	if (!invite->reason && reason.size > 0)
+		invite->reason = view_dup(reason);
 	transaction_feed(invite, CLIENT_INVITE_CANCEL, NULL);
 }
 

@@ -328,6 +328,7 @@ void transaction_free(struct transaction *transaction)
 	if (transaction->request)
 		layer->stats.memory -= sizeof(*transaction->request) + transaction->request->size;
 	sip_message_free(transaction->request);
+	free(transaction->reason);
 	transaction_forget(layer, &transaction->sent);
 	transaction_forget(layer, &transaction->ack);
 	layer->stats.transactions--;

@@ -144,8 +144,9 @@ int transaction_ack(struct transaction *invite, struct view content_type, struct
 /* Sends what was begun once, outside any transaction: the ACK for the 2xx of another branch of a forked INVITE. */
 int transaction_send_stateless(struct transaction_layer *layer, struct view content_type, struct view body) WARN_UNUSED;
 /* Gives an INVITE up: CANCEL goes out as soon as a provisional response allows it. A final response comes all the same
- * (487, or a 2xx that was faster), or TIMEOUT after 64*T1. Nothing when it has its final response. */
-void transaction_cancel(struct transaction *invite);
+ * (487, or a 2xx that was faster), or TIMEOUT after 64*T1. Nothing when it has its final response. reason: of the CANCEL's Reason
+ * header (RFC 3326), copied; empty: none. */
+void transaction_cancel(struct transaction *invite, struct view reason);
 
 /* ---- what is known ---- */
 bool transaction_is_server(const struct transaction *transaction);

@@ -74,6 +74,7 @@ struct transaction {
 	struct bytes sent;               /* client: the request; server: the last response */
 	struct bytes ack;                /* client INVITE: what answers a repeated final response */
 	struct transport_flow ack_flow;
+	char *reason;          /* client INVITE: of its CANCEL; NULL: none */
 	uint64_t accepted_tag; /* client INVITE: hash of the To tag of its first 2xx */
 	enum sip_method method;
 	char branch[BRANCH_SIZE]; /* client */

@@ -56,7 +56,7 @@ struct conf_sip {
 	struct net_address advertised_ip; /* behind 1:1 NAT; family 0: none */
 	bool allow_guests;
 	uint32_t min_expires_s, max_expires_s;
-	uint32_t ring_timeout_s;
+	uint32_t ring_timeout_s, fork_timeout_s;
 	uint32_t session_expires_s, min_session_expires_s; /* 0: no session timers */
 	uint32_t contacts_per_extension;
 	const char *user_agent;

@@ -120,6 +120,9 @@ static const struct schema_row sip_rows[] = {
 	    "Longest registration granted; also what a phone gets that asks for none."),
 	ROW("ring_timeout", struct conf_sip, ring_timeout_s, 1, 3600, "60", "s",
 	    "A call that nobody answers ends after this long."),
+	ROW("fork_timeout", struct conf_sip, fork_timeout_s, 1, 3600, "20", "s",
+	    "Contacts of an extension with a lower q are called when those with a higher one have not answered for "
+	    "this long."),
 	ROW("session_expires", struct conf_sip, session_expires_s, 0, 86400, "1800", "s",
 	    "Parties that know session timers (RFC 4028) must be heard of in this time; 0: no session timers."),
 	ROW("min_session_expires", struct conf_sip, min_session_expires_s, 90, 86400, "90", "s",

@@ -135,7 +135,7 @@ static void run_piece(struct fixture *f, struct view piece)
 		break;
 	case 'c':
 		if (is_invite(f))
-			transaction_cancel(f->client);
+			transaction_cancel(f->client, VIEW_EMPTY);
 		break;
 	case 'a':
 		begin(f, SIP_METHOD_ACK);

@@ -307,41 +307,57 @@ static void run_made(struct view block, const char *format, ...)
 }
 
 /* register A: with the challenge that comes */
-static void step_register(struct view rest)
+/* The request, its 401, and the same with the digest; the block is that of both. */
+static void ask_twice(struct phone *phone, const char *method, struct view rest)
 {
-	struct phone *phone = phone_named(next_word(&rest));
-
-	run_made(VIEW_EMPTY, "send %s REGISTER sip:%s", phone->name, phone->domain);
-	run_made(VIEW_EMPTY, "expect %s 401", phone->name);
-	run_made(VIEW("digest"), "send %s REGISTER", phone->name);
-	run_made(VIEW_EMPTY, "expect %s 200", phone->name);
-}
-
-/* invite A sip:x@y [in call]: with the challenge that comes; the block is that of both INVITEs */
-static void step_invite(struct view rest)
-{
-	struct phone *phone = phone_named(next_word(&rest));
+	bool is_invite = strcmp(method, "INVITE") == 0;
 	struct view block = host.step->block;
 	char both[16384];
 	struct text text;
 
 	text_init(&text, both, sizeof(both));
 	text_printf(&text, "digest\n%.*s", VIEW_ARG(block));
-	run_made(block, "send %s INVITE %.*s", phone->name, VIEW_ARG(rest));
+	run_made(block, "send %s %s %.*s", phone->name, method, VIEW_ARG(rest));
 	run_made(VIEW_EMPTY, "expect %s 401", phone->name);
-	run_made(VIEW_EMPTY, "send %s ACK", phone->name);
-	run_made(text_view(&text), "send %s INVITE", phone->name);
+	if (is_invite)
+		run_made(VIEW_EMPTY, "send %s ACK", phone->name);
+	run_made(text_view(&text), "send %s %s", phone->name, method);
+}
+
+static void step_register(struct view rest)
+{
+	struct phone *phone = phone_named(next_word(&rest));
+	char uri[160];
+
+	snprintf(uri, sizeof(uri), "sip:%s", phone->domain);
+	ask_twice(phone, "REGISTER", view_of(uri));
+	run_made(VIEW_EMPTY, "expect %s 200", phone->name);
+}
+
+/* invite A sip:x@y [in call], message A sip:x@y [in call] */
+static void step_invite(struct view rest)
+{
+	struct phone *phone = phone_named(next_word(&rest));
+
+	ask_twice(phone, "INVITE", rest);
+}
+
+static void step_message(struct view rest)
+{
+	struct phone *phone = phone_named(next_word(&rest));
+
+	ask_twice(phone, "MESSAGE", rest);
 }
 
 static const struct {
 	const char *word;
 	void (*run)(struct view rest);
 } steps[] = {
-	{"system", step_system},       {"phone", step_phone},   {"send", step_send}, {"raw", step_raw},
-	{"again", step_again},         {"expect", step_expect}, {"lose", step_lose}, {"advance", step_advance},
-	{"duplicate", step_duplicate}, {"delay", step_delay},   {"heal", step_heal}, {"refuse", step_refuse},
-	{"ignore", step_ignore},       {"do", step_do},         {"set", step_set},   {"register", step_register},
-	{"invite", step_invite},
+	{"system", step_system},       {"phone", step_phone},     {"send", step_send}, {"raw", step_raw},
+	{"again", step_again},         {"expect", step_expect},   {"lose", step_lose}, {"advance", step_advance},
+	{"duplicate", step_duplicate}, {"delay", step_delay},     {"heal", step_heal}, {"refuse", step_refuse},
+	{"ignore", step_ignore},       {"do", step_do},           {"set", step_set},   {"register", step_register},
+	{"invite", step_invite},       {"message", step_message},
 };
 
 static void run_step(const struct step *step)

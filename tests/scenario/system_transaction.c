@@ -152,7 +152,7 @@ static bool command(void *arg, struct view line)
 	} else if (take_word(&line, "send")) {
 		send_request(system, line);
 	} else if (take_word(&line, "cancel") && system->client) {
-		transaction_cancel(system->client);
+		transaction_cancel(system->client, VIEW_EMPTY);
 	} else if (take_word(&line, "ack") && system->client) {
 		begin(system, SIP_METHOD_ACK);
 		if (transaction_ack(system->client, VIEW_EMPTY, VIEW_EMPTY) < 0)

@@ -50,7 +50,7 @@ static void everything(void)
 	if (bench_send(&b, SIP_METHOD_INVITE) == 0 && strncmp(b.packet, "INVITE", 6) == 0) {
 		bench_answer(&b, 180, "a1");
 		if (b.client)
-			transaction_cancel(b.client);
+			transaction_cancel(b.client, VIEW_EMPTY);
 	}
 	bench_advance(&b, 1000);
 }

@@ -105,8 +105,8 @@ static void test_transaction_cancel_waits_for_provisional(void **state)
 	bench_init(&b, TRANSPORT_UDP, NULL);
 	assert_int_equal(bench_send(&b, SIP_METHOD_INVITE), 0);
 	memcpy(invite, b.packet, b.packet_size + 1);
-	transaction_cancel(b.client);
-	transaction_cancel(b.client);
+	transaction_cancel(b.client, VIEW_EMPTY);
+	transaction_cancel(b.client, VIEW_EMPTY);
 	bench_advance(&b, 600);
 	bench_expect(&b, "0:INVITE 500:INVITE");
 	bench_answer(&b, 100, NULL);
@@ -132,7 +132,7 @@ static void test_transaction_cancel_without_final_response(void **state)
 	assert_int_equal(bench_send(&b, SIP_METHOD_INVITE), 0);
 	bench_answer(&b, 180, "a1");
 	bench_advance(&b, 60000);
-	transaction_cancel(b.client);
+	transaction_cancel(b.client, VIEW_EMPTY);
 	bench_expect(&b, "0:INVITE 0:(response 180) 60000:CANCEL");
 	bench_answer(&b, 200, "a1");
 	bench_advance(&b, 31999);
