@@ -19,6 +19,7 @@
 
 #include "controlplane/cdr/cdr.h"
 #include "controlplane/metrics/metrics.h"
+#include "lib/rtp/quality.h"
 #include "lib/shm/abi.h"
 
 struct loop;
@@ -42,6 +43,7 @@ struct api_leg_row {
 	char codec[32];             /* "PCMU/8000"; empty while not negotiated */
 	struct net_endpoint remote; /* of SIP */
 	bool has_stream;
+	double mos; /* of what the party sends; 0: not known */
 	struct shm_stream_id stream;
 };
 
@@ -70,6 +72,7 @@ struct api_stream_row {
 	bool is_latched;                     /* remote was learned from packets */
 	uint32_t flags;                      /* enum shm_stream_flags */
 	struct shm_stream_counters counters; /* last_rtp_ms is CLOCK_MONOTONIC */
+	struct quality quality;              /* of what the peer sends; mos 0: nothing heard */
 };
 
 /* State of a component, as /ready says it. */

@@ -62,12 +62,19 @@ static struct api_call_row *calls_of(const struct api_question *question)
 	return (struct api_call_row *)(uintptr_t)question->rows;
 }
 
+/* 0 stands for what nobody knows. Two places after the point: nobody hears the third. */
+static json_t *known_document(double value)
+{
+	return value > 0 ? json_real((double)(int64_t)(value * 100 + 0.5) / 100) : json_null();
+}
+
 static json_t *leg_document(const struct api_leg_row *leg)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "leg_id", document_text(leg->id), "side",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "leg_id", document_text(leg->id), "side",
 			 document_text(leg->side), "state", document_text(leg->state), "sip_call_id",
 			 document_text(leg->sip_call_id), "remote", document_endpoint(&leg->remote), "user_agent",
-			 document_text(leg->user_agent), "codec", document_text(leg->codec), "stream",
+			 document_text(leg->user_agent), "codec", document_text(leg->codec), "mos",
+			 known_document(leg->mos), "stream",
 			 leg->has_stream ? stream_id_document(&leg->stream) : json_null());
 }
 
@@ -204,6 +211,31 @@ static json_t *stream_counters_document(const struct shm_stream_counters *counte
 			 "dropped", document_u64(counters->dropped), "jitter_ms", counters->jitter_us / 1000.0);
 }
 
+static json_t *reported_document(const struct shm_stream_counters *counters)
+{
+	if (counters->reports == 0)
+		return json_null();
+	return json_pack("{s:o, s:o, s:f, s:o, s:o}", "reports", document_u64(counters->reports), "lost",
+			 document_u64(counters->reported_lost), "jitter_ms", counters->reported_jitter_us / 1000.0,
+			 "mos", known_document(counters->reported_mos10 / 10.0), "delay_ms",
+			 known_document(counters->reported_delay_ms));
+}
+
+/* What the peer sends, as it sounds; and what the peer said of what it is sent. */
+static json_t *quality_document(const struct api_stream_row *row)
+{
+	const struct shm_stream_counters *counters = &row->counters;
+	const struct quality *quality = &row->quality;
+
+	return json_pack("{s:o, s:o, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "mos", known_document(quality->mos),
+			 "r_factor", known_document(quality->r), "loss_percent", quality->loss_percent, "burst_ratio",
+			 quality->burst_ratio, "delay_ms", known_document(quality->delay_ms), "round_trip_ms",
+			 known_document(counters->round_trip_us / 1000.0), "reordered",
+			 document_u64(counters->reordered), "duplicates", document_u64(counters->duplicates), "bursts",
+			 document_u64(counters->bursts), "burst_lost", document_u64(counters->burst_lost), "reported",
+			 reported_document(counters));
+}
+
 /* The engine's clock of the last packet is ours: both are CLOCK_MONOTONIC of this machine. */
 static json_t *silence_document(const struct api_question *question, uint64_t last_rtp_ms)
 {
@@ -218,15 +250,16 @@ static json_t *stream_document(const struct api_question *question, size_t i)
 	const struct shm_stream_counters *counters = &row->counters;
 	bool is_heard = counters->last_rtp_ms != 0;
 
-	return json_pack(
-		"{s:o, s:o, s:i, s:o, s:o, s:b, s:b, s:b, s:b, s:o, s:o, s:o, s:o}", "stream",
-		stream_id_document(&row->id), "call_id", document_text(row->call_id), "worker", (int)row->id.worker,
-		"local", document_endpoint(&row->local), "remote", document_endpoint(&row->remote), "latched",
-		row->is_latched, "receive", (row->flags & SHM_STREAM_RECEIVE) != 0, "send",
-		(row->flags & SHM_STREAM_SEND) != 0, "rtcp_mux", (row->flags & SHM_STREAM_RTCP_MUX) != 0, "ssrc",
-		is_heard ? json_sprintf("%08x", counters->ssrc) : json_null(), "payload_type",
-		is_heard ? document_u64(counters->payload_type) : json_null(), "silent_ms",
-		silence_document(question, counters->last_rtp_ms), "counters", stream_counters_document(counters));
+	return json_pack("{s:o, s:o, s:i, s:o, s:o, s:b, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "stream",
+			 stream_id_document(&row->id), "call_id", document_text(row->call_id), "worker",
+			 (int)row->id.worker, "local", document_endpoint(&row->local), "remote",
+			 document_endpoint(&row->remote), "latched", row->is_latched, "receive",
+			 (row->flags & SHM_STREAM_RECEIVE) != 0, "send", (row->flags & SHM_STREAM_SEND) != 0,
+			 "rtcp_mux", (row->flags & SHM_STREAM_RTCP_MUX) != 0, "ssrc",
+			 is_heard ? json_sprintf("%08x", counters->ssrc) : json_null(), "payload_type",
+			 is_heard ? document_u64(counters->payload_type) : json_null(), "silent_ms",
+			 silence_document(question, counters->last_rtp_ms), "counters",
+			 stream_counters_document(counters), "quality", quality_document(row));
 }
 
 void api_fetch_streams(struct api_question *question)

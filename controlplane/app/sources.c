@@ -56,8 +56,15 @@ static void fill_leg(struct api_leg_row *row, const struct call_about_leg *leg)
 	COPY(row->codec, "%s", leg->codec);
 	row->remote = leg->remote;
 	row->has_stream = leg->stream != NULL;
-	if (leg->stream)
+	if (leg->stream) {
+		struct shm_stream_counters counters;
+		struct quality quality;
+
 		row->stream = media_stream_id(leg->stream);
+		media_stream_counters(leg->stream, &counters);
+		media_quality(&counters, leg->codec, &quality);
+		row->mos = quality.mos;
+	}
 }
 
 static void visit_call(const struct call_about *about, void *arg)
@@ -138,6 +145,7 @@ static void visit_streams(const struct call_about *about, void *arg)
 		row->is_latched = media_stream_is_latched(stream);
 		row->flags = media_stream_flags(stream);
 		media_stream_counters(stream, &row->counters);
+		media_quality(&row->counters, about->legs[i].codec, &row->quality);
 	}
 }
 

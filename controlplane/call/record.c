@@ -53,9 +53,24 @@ static enum cdr_disposition disposition(const struct call *call)
 	}
 }
 
+/* A party that was heard, for the histograms. */
+static void observe(struct metrics *metrics, const struct cdr_leg *leg)
+{
+	uint64_t expected = leg->packets_in + leg->lost;
+
+	if (leg->mos_thousandths == 0)
+		return;
+	metrics_observe(metrics, METRIC_MOS, leg->mos_thousandths);
+	metrics_observe(metrics, METRIC_LOSS, leg->lost * 1000 / expected);
+	metrics_observe(metrics, METRIC_JITTER, leg->jitter_us / 1000);
+	if (leg->round_trip_us)
+		metrics_observe(metrics, METRIC_ROUND_TRIP, leg->round_trip_us / 1000);
+}
+
 static void fill_leg(struct cdr_leg *record, const struct leg *leg)
 {
 	struct shm_stream_counters counters = leg->counters;
+	struct quality quality;
 
 	if (leg->stream)
 		media_stream_counters(leg->stream, &counters);
@@ -72,6 +87,16 @@ static void fill_leg(struct cdr_leg *record, const struct leg *leg)
 	record->lost = counters.lost;
 	record->dropped = counters.dropped_source + counters.dropped;
 	record->jitter_us = counters.jitter_us;
+	record->reordered = counters.reordered;
+	record->duplicates = counters.duplicates;
+	record->burst_lost = counters.burst_lost;
+	record->round_trip_us = counters.round_trip_us;
+	record->has_reported = counters.reports > 0;
+	record->reported_lost = counters.reported_lost;
+	record->reported_jitter_us = counters.reported_jitter_us;
+	record->reported_mos10 = counters.reported_mos10;
+	media_quality(&counters, leg->codec, &quality);
+	record->mos_thousandths = (uint32_t)(quality.mos * 1000);
 }
 
 void record_leg_time(struct leg *leg)
@@ -161,6 +186,16 @@ static void tell_history(const struct call *call)
 	}
 }
 
+/* The wall clock may have been set back in between. */
+static void observe_times(const struct call *call)
+{
+	struct metrics *metrics = call->table->services.metrics;
+
+	metrics_observe(metrics, METRIC_CALL_DURATION, call->end_ms - call->answer_ms);
+	if (call->answer_wall_ms >= call->start_wall_ms)
+		metrics_observe(metrics, METRIC_CALL_SETUP, call->answer_wall_ms - call->start_wall_ms);
+}
+
 void record_write(struct call *call)
 {
 	const struct call_services *services = &call->table->services;
@@ -189,7 +224,9 @@ void record_write(struct call *call)
 	if (callee)
 		fill_leg(&record.legs[CDR_SIDE_CALLEE - 1], callee);
 	if (call->answer_wall_ms > 0)
-		metrics_observe_call(services->metrics, call->end_ms - call->answer_ms);
+		observe_times(call);
+	for (size_t i = 0; i < ARRAY_LEN(record.legs); i++)
+		observe(services->metrics, &record.legs[i]);
 	if (services->cdr)
 		cdr_write(services->cdr, &record);
 	log_call(LOG_LEVEL_INFO, "call", call->id, "%s, ended by %s: %s", cdr_disposition_name(record.disposition),

@@ -30,7 +30,11 @@
  *   cause                               {"sip":486,"q850":17,"text":"user_busy"}; sip: final status of the INVITE, or 200
  *   legs                                [{"side":"caller","sip_call_id","remote","user_agent","codec",
  *                                       "media":{"remote","packets_in","packets_out","bytes_in","bytes_out",
- *                                       "lost","dropped","jitter_ms"}}, {"side":"callee",...}]: who talked at the end
+ *                                       "lost","dropped","jitter_ms","reordered","duplicates","burst_lost",
+ *                                       "mos","round_trip_ms","reported":{"lost","jitter_ms","mos"}}},
+ *                                       {"side":"callee",...}]: who talked at the end.
+ *                                       mos: of what the party sent (ITU-T G.107), null
+ *                                       when nothing came; reported: what it said in RTCP of what it was sent
  *   segments                            every leg there was, at most CDR_SEGMENTS_MAX: [{"leg","kind" ("caller", "callee",
  *                                       "target": of a transfer or pick-up),"party","start_time","answer_time",
  *                                       "end_time","status": of a refusal, and all that legs have}]
@@ -81,6 +85,13 @@ struct cdr_leg {
 	uint64_t lost;    /* by sequence number, of what this party sent */
 	uint64_t dropped; /* from strangers, or for any other reason */
 	uint32_t jitter_us;
+	uint64_t reordered, duplicates, burst_lost; /* of what this party sent; bursts after RFC 3611 */
+	uint32_t mos_thousandths;                   /* E-model, of what this party sent; 0: nothing was heard */
+	uint32_t round_trip_us;                     /* between us and this party, by RTCP; 0: not known */
+	/* this party's own word about what it was sent */
+	bool has_reported;
+	uint64_t reported_lost;
+	uint32_t reported_jitter_us, reported_mos10; /* MOS (RFC 3611) times 10; 0: not told */
 };
 
 /* A leg of the call, also one that left, or was never answered. */

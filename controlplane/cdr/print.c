@@ -75,6 +75,15 @@ static void add_thousandths(struct text *text, const char *key, uint32_t value)
 	text_add(text, (struct view){digits, size});
 }
 
+/* 0 stands for what nobody knows. */
+static void add_known(struct text *text, const char *key, uint32_t thousandths)
+{
+	if (thousandths > 0)
+		add_thousandths(text, key, thousandths);
+	else
+		add_text(text, key, "");
+}
+
 static void add_leg(struct text *text, const struct cdr_leg *leg)
 {
 	add_text(text, ",\"sip_call_id\":", leg->sip_call_id);
@@ -89,6 +98,19 @@ static void add_leg(struct text *text, const struct cdr_leg *leg)
 	add_number(text, ",\"lost\":", leg->lost);
 	add_number(text, ",\"dropped\":", leg->dropped);
 	add_thousandths(text, ",\"jitter_ms\":", leg->jitter_us);
+	add_number(text, ",\"reordered\":", leg->reordered);
+	add_number(text, ",\"duplicates\":", leg->duplicates);
+	add_number(text, ",\"burst_lost\":", leg->burst_lost);
+	add_known(text, ",\"mos\":", leg->mos_thousandths);
+	add_known(text, ",\"round_trip_ms\":", leg->round_trip_us);
+	if (leg->has_reported) {
+		add_number(text, ",\"reported\":{\"lost\":", leg->reported_lost);
+		add_thousandths(text, ",\"jitter_ms\":", leg->reported_jitter_us);
+		add_known(text, ",\"mos\":", leg->reported_mos10 * 100);
+		text_add(text, VIEW("}"));
+	} else {
+		text_add(text, VIEW(",\"reported\":null"));
+	}
 	text_add(text, VIEW("}}"));
 }
 

@@ -184,6 +184,19 @@ struct shm_stream_counters media_counters_add(const struct shm_stream_counters *
 	sum.dropped_source += earlier->dropped_source;
 	sum.dropped += earlier->dropped;
 	sum.lost += earlier->lost;
+	sum.loss_runs += earlier->loss_runs;
+	sum.bursts += earlier->bursts;
+	sum.burst_lost += earlier->burst_lost;
+	sum.reordered += earlier->reordered;
+	sum.duplicates += earlier->duplicates;
+	sum.reports += earlier->reports;
+	sum.reported_lost += earlier->reported_lost;
+	if (later->round_trip_us == 0)
+		sum.round_trip_us = earlier->round_trip_us;
+	if (later->reported_mos10 == 0)
+		sum.reported_mos10 = earlier->reported_mos10;
+	if (later->reports == 0)
+		sum.reported_jitter_us = earlier->reported_jitter_us;
 	if (later->last_rtp_ms == 0) {
 		sum.last_rtp_ms = earlier->last_rtp_ms;
 		sum.jitter_us = earlier->jitter_us;

@@ -17,6 +17,7 @@
 #ifndef CONTROLPLANE_MEDIA_MEDIA_H
 #define CONTROLPLANE_MEDIA_MEDIA_H
 
+#include "lib/rtp/quality.h"
 #include "lib/shm/abi.h"
 
 struct loop;
@@ -141,5 +142,8 @@ uint64_t media_worker_drops(const struct media *media, uint32_t worker, enum dro
 const struct shm_address *media_address(const struct media *media, uint32_t index);
 /* Its link state now (the row's is the one at attaching). */
 bool media_address_is_up(const struct media *media, uint32_t index);
+
+/* How the stream's peer sounds to us: the E-model over what was counted; codec "PCMU/8000" (its name is used). */
+void media_quality(const struct shm_stream_counters *counters, const char *codec, struct quality *ret_quality);
 
 #endif

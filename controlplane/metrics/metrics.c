@@ -1,4 +1,4 @@
-/* The page of /metrics: the rows of METRIC_LIST, the histogram of calls, and what the dataplane counted. */
+/* The page of /metrics: the rows of METRIC_LIST, the histograms, and what the dataplane counted. */
 #include "controlplane/metrics/metrics.h"
 
 #include <inttypes.h>
@@ -16,9 +16,12 @@ static const struct metric_row metric_rows[METRIC_COUNT] = {
 #undef X
 };
 
-static const uint32_t bucket_seconds[METRIC_DURATION_BUCKET_COUNT] = {
-#define X(seconds) seconds,
-	METRIC_DURATION_BUCKETS(X)
+static const struct histogram_row {
+	const char *name, *help;
+	uint32_t bounds[METRIC_BUCKETS_MAX]; /* thousandths; 0 behind the last */
+} histogram_rows[METRIC_HISTOGRAM_COUNT] = {
+#define X(id, name, help, ...) [id] = {name, help, {__VA_ARGS__}},
+	METRIC_HISTOGRAM_LIST(X)
 #undef X
 };
 
@@ -28,14 +31,25 @@ static const char *worker_counter_type(enum worker_counter counter)
 	return counter == WORKER_STREAMS ? GAUGE : COUNTER;
 }
 
-void metrics_observe_call(struct metrics *metrics, uint64_t duration_ms)
+static size_t bound_count(const struct histogram_row *row)
 {
-	size_t i = 0;
+	size_t count = 0;
 
-	while (i < METRIC_DURATION_BUCKET_COUNT && duration_ms > bucket_seconds[i] * 1000ull)
+	while (count < METRIC_BUCKETS_MAX && row->bounds[count] > 0)
+		count++;
+	return count;
+}
+
+void metrics_observe(struct metrics *metrics, enum metric_histogram histogram, uint64_t thousandths)
+{
+	const struct histogram_row *row = &histogram_rows[histogram];
+	struct metrics_buckets *buckets = &metrics->histograms[histogram];
+	size_t count = bound_count(row), i = 0;
+
+	while (i < count && thousandths > row->bounds[i])
 		i++;
-	atomic_fetch_add_explicit(&metrics->duration_buckets[i], 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&metrics->duration_sum_ms, duration_ms, memory_order_relaxed);
+	atomic_fetch_add_explicit(&buckets->counts[i], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&buckets->sum, thousandths, memory_order_relaxed);
 }
 
 static uint32_t worker_count(const struct metrics_engine *engine)
@@ -98,23 +112,37 @@ static void print_rows(const struct metrics *metrics, struct text *text)
 	}
 }
 
-/* The count is the sum of the buckets as they were read, so that the last bucket and the count agree. */
-static void print_durations(const struct metrics *metrics, struct text *text)
+/* A bound as people write it: 5, 0.25, 0.001. */
+static void print_bound(struct text *text, uint32_t thousandths)
 {
-	static const char name[] = "sip_pbx_call_duration_seconds";
-	uint64_t sum_ms = atomic_load_explicit(&metrics->duration_sum_ms, memory_order_relaxed);
-	uint64_t count = 0;
+	char digits[] = {'.', (char)('0' + thousandths / 100 % 10), (char)('0' + thousandths / 10 % 10),
+			 (char)('0' + thousandths % 10)};
+	size_t size = sizeof(digits);
 
-	print_head(text, name, "histogram", "Answered calls, from the answer to the end.");
-	for (size_t i = 0; i <= METRIC_DURATION_BUCKET_COUNT; i++) {
-		count += atomic_load_explicit(&metrics->duration_buckets[i], memory_order_relaxed);
-		if (i < METRIC_DURATION_BUCKET_COUNT)
-			text_printf(text, "%s_bucket{le=\"%u\"} %" PRIu64 "\n", name, bucket_seconds[i], count);
-		else
-			text_printf(text, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, count);
+	while (size > 0 && digits[size - 1] == '0')
+		size--;
+	text_printf(text, "%u", thousandths / 1000);
+	if (size > 1)
+		text_add(text, (struct view){digits, size});
+}
+
+/* The count is the sum of the buckets as they were read, so that the last bucket and the count agree. */
+static void print_histogram(const struct metrics_buckets *buckets, const struct histogram_row *row, struct text *text)
+{
+	uint64_t sum = atomic_load_explicit(&buckets->sum, memory_order_relaxed), count = 0;
+	size_t bounds = bound_count(row);
+
+	print_head(text, row->name, "histogram", row->help);
+	for (size_t i = 0; i < bounds; i++) {
+		count += atomic_load_explicit(&buckets->counts[i], memory_order_relaxed);
+		text_printf(text, "%s_bucket{le=\"", row->name);
+		print_bound(text, row->bounds[i]);
+		text_printf(text, "\"} %" PRIu64 "\n", count);
 	}
-	text_printf(text, "%s_sum %" PRIu64 ".%03u\n", name, sum_ms / 1000, (unsigned)(sum_ms % 1000));
-	text_printf(text, "%s_count %" PRIu64 "\n", name, count);
+	count += atomic_load_explicit(&buckets->counts[bounds], memory_order_relaxed);
+	text_printf(text, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", row->name, count);
+	text_printf(text, "%s_sum %" PRIu64 ".%03u\n", row->name, sum / 1000, (unsigned)(sum % 1000));
+	text_printf(text, "%s_count %" PRIu64 "\n", row->name, count);
 }
 
 static void print_engine(const struct metrics_engine *engine, struct text *text)
@@ -146,7 +174,8 @@ void metrics_print(const struct metrics *metrics, const struct metrics_engine *e
 		   struct text *text)
 {
 	print_rows(metrics, text);
-	print_durations(metrics, text);
+	for (size_t i = 0; i < METRIC_HISTOGRAM_COUNT; i++)
+		print_histogram(&metrics->histograms[i], &histogram_rows[i], text);
 	print_head(text, "voxlane_uptime_seconds", GAUGE, "Seconds since the control plane started.");
 	text_printf(text, "voxlane_uptime_seconds %" PRIu64 ".%03u\n", uptime_ms / 1000, (unsigned)(uptime_ms % 1000));
 	print_head(text, "voxlane_bugs_total", COUNTER, "Broken invariants that were survived; any is worth a report.");

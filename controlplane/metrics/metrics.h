@@ -126,19 +126,33 @@
 enum metric { METRIC_LIST(METRIC_ROW) METRIC_COUNT };
 #undef METRIC_ROW
 
-/* sip_pbx_call_duration_seconds: answered calls, from the answer to the end. Upper bounds in seconds. */
-#define METRIC_DURATION_BUCKETS(X) X(5) X(15) X(30) X(60) X(120) X(300) X(600) X(1800) X(3600) X(7200) X(14400)
-enum {
-#define X(seconds) METRIC_DURATION_BUCKET_##seconds,
-	METRIC_DURATION_BUCKETS(X)
+/* Histograms: id, metric, help, upper bounds in thousandths of the unit (at most METRIC_BUCKETS_MAX, ascending). */
+#define METRIC_BUCKETS_MAX 12
+#define METRIC_HISTOGRAM_LIST(X)                                                                                       \
+	X(METRIC_CALL_DURATION, "sip_pbx_call_duration_seconds", "Answered calls, from the answer to the end.", 5000,  \
+	  15000, 30000, 60000, 120000, 300000, 600000, 1800000, 3600000, 7200000, 14400000)                            \
+	X(METRIC_CALL_SETUP, "voxlane_call_setup_seconds", "From the INVITE to the answer, of answered calls.", 50,    \
+	  100, 250, 500, 1000, 2500, 5000, 10000, 20000, 40000, 80000)                                                 \
+	X(METRIC_MOS, "voxlane_leg_mos", "Quality of what each party of an ended call sent, by the E-model.", 1500,    \
+	  2000, 2500, 3000, 3500, 3800, 4000, 4200, 4300, 4400)                                                        \
+	X(METRIC_LOSS, "voxlane_leg_loss_ratio", "Lost packets of what each party of an ended call sent.", 1, 2, 5,    \
+	  10, 20, 50, 100, 200, 500)                                                                                   \
+	X(METRIC_JITTER, "voxlane_leg_jitter_seconds", "Jitter of what each party of an ended call sent.", 1, 2, 5,    \
+	  10, 20, 30, 50, 100, 200)                                                                                    \
+	X(METRIC_ROUND_TRIP, "voxlane_leg_round_trip_seconds", "Round trip to each party of an ended call, by RTCP.",  \
+	  5, 10, 20, 50, 100, 150, 200, 300, 500, 1000)
+#define X(id, ...) id,
+enum metric_histogram { METRIC_HISTOGRAM_LIST(X) METRIC_HISTOGRAM_COUNT };
 #undef X
-		METRIC_DURATION_BUCKET_COUNT
+
+struct metrics_buckets {
+	_Atomic uint64_t counts[METRIC_BUCKETS_MAX + 1]; /* not cumulative; the one behind the last bound: more */
+	_Atomic uint64_t sum;                            /* thousandths */
 };
 
 struct metrics {
 	_Atomic uint64_t values[METRIC_COUNT];
-	_Atomic uint64_t duration_buckets[METRIC_DURATION_BUCKET_COUNT + 1]; /* not cumulative; the last: longer */
-	_Atomic uint64_t duration_sum_ms;
+	struct metrics_buckets histograms[METRIC_HISTOGRAM_COUNT];
 };
 
 static inline void metrics_add(struct metrics *metrics, enum metric metric, uint64_t count)
@@ -162,8 +176,8 @@ static inline uint64_t metrics_get(const struct metrics *metrics, enum metric me
 	return atomic_load_explicit(&metrics->values[metric], memory_order_relaxed);
 }
 
-/* An answered call ended: duration_ms from the answer to the end. */
-void metrics_observe_call(struct metrics *metrics, uint64_t duration_ms);
+/* One more of a histogram, in thousandths of its unit (milliseconds of a histogram of seconds). */
+void metrics_observe(struct metrics *metrics, enum metric_histogram histogram, uint64_t thousandths);
 
 /* ---- what the dataplane counted, copied by the signalling thread ---- */
 #define METRICS_WORKERS_MAX 64

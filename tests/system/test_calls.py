@@ -1,6 +1,7 @@
 """Calls as people make them: two phones, an echo, and everything that does not work out."""
 from lib import checks
 from lib.voxlane import Voxlane
+from lib.world import wait_for
 
 
 def establish(alice, bob, number="2000"):
@@ -64,11 +65,21 @@ def test_call_rtcp_mux(world):
     alice, bob = voxlane.two_phones(rtcp_mux=True)
     establish(alice, bob)
     bob.talk(8)
-    counters = voxlane.stream_of("10.77.0.11")["counters"]
-    checks.true(counters["rtcp_in"] > 0 and counters["rtcp_out"] > 0, f"no RTCP: {counters}")
+    judged = {}
+
+    def is_judged():
+        judged.update(voxlane.stream_of("10.77.0.11"))
+        return judged["quality"]["reported"] and judged["quality"]["round_trip_ms"]
+
+    wait_for("RTCP of the phone about what it is sent, and a round trip", is_judged, 20)
+    checks.true(judged["counters"]["rtcp_in"] > 0 and judged["counters"]["rtcp_out"] > 0, f"no RTCP: {judged['counters']}")
+    checks.between(judged["quality"]["mos"], 4.0, 4.5, "MOS of a call on one machine")
     alice.hang_up()
     bob.wait_event("CALL_CLOSED")
     checks.heard(voxlane.speech("1000"), bob.recording(), "bob", 6)
+    media = voxlane.wait_cdrs(1)[0]["legs"][0]["media"]
+    checks.between(media["mos"], 4.0, 4.5, "MOS in the record")
+    checks.true(media["reported"] and media["round_trip_ms"] is not None, f"no reports in the record: {media}")
 
 
 def closed_with(phone, code):

@@ -73,6 +73,7 @@ static const struct voxctl_column stream_columns[] = {
 	{"OUT", "counters.packets_out", true},
 	{"LOST", "counters.lost", true},
 	{"JITTER MS", "counters.jitter_ms", true},
+	{"MOS", "quality.mos", true},
 	{"SILENT MS", "silent_ms", true},
 };
 static const struct voxctl_column drop_columns[] = {

@@ -182,7 +182,7 @@ static void write_records(struct node *node)
 		record.cause_sip = 200;
 		record.cause_q850 = 16;
 		cdr_write(node->cdr, &record);
-		metrics_observe_call(&node->metrics, 8000 * i);
+		metrics_observe(&node->metrics, METRIC_CALL_DURATION, 8000 * i);
 	}
 }
 

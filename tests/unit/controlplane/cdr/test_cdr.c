@@ -154,12 +154,16 @@ static void test_cdr_line_has_the_fields_of_the_contract(void **state)
 		"\"legs\":[{\"side\":\"callee\",\"sip_call_id\":\"x@y\",\"remote\":null,\"user_agent\":null,"
 		"\"codec\":\"PCMA/"
 		"8000\",\"media\":{\"remote\":\"192.0.2.1:4000\",\"packets_in\":500,\"packets_out\":499,"
-		"\"bytes_in\":0,\"bytes_out\":0,\"lost\":1,\"dropped\":0,\"jitter_ms\":2.5}}],"
+		"\"bytes_in\":0,\"bytes_out\":0,\"lost\":1,\"dropped\":0,\"jitter_ms\":2.5,"
+		"\"reordered\":0,\"duplicates\":0,\"burst_lost\":0,\"mos\":4.327,\"round_trip_ms\":20.5,"
+		"\"reported\":{\"lost\":3,\"jitter_ms\":1.0,\"mos\":4.1}}}],"
 		"\"segments\":[{\"leg\":\"c1-1\",\"side\":\"callee\",\"kind\":\"callee\",\"party\":\"2000\","
 		"\"start_time\":\"2026-11-21T11:59:49.800Z\",\"answer_time\":null,\"end_time\":null,\"status\":486,"
 		"\"sip_call_id\":null,\"remote\":null,\"user_agent\":null,\"codec\":null,\"media\":{\"remote\":null,"
 		"\"packets_in\":0,\"packets_out\":0,\"bytes_in\":0,\"bytes_out\":0,\"lost\":0,\"dropped\":0,"
-		"\"jitter_ms\":0.0}}]}\n";
+		"\"jitter_ms\":0.0,"
+		"\"reordered\":0,\"duplicates\":0,\"burst_lost\":0,\"mos\":null,\"round_trip_ms\":null,\"reported\":"
+		"null}}]}\n";
 	struct cdr_record record = record_of("c1", noon_ms);
 	struct cdr_leg *leg = &record.legs[1];
 	char buffer[CDR_LINE_MAX];
@@ -171,7 +175,13 @@ static void test_cdr_line_has_the_fields_of_the_contract(void **state)
 				.packets_in = 500,
 				.packets_out = 499,
 				.lost = 1,
-				.jitter_us = 2500};
+				.jitter_us = 2500,
+				.mos_thousandths = 4327,
+				.round_trip_us = 20500,
+				.has_reported = true,
+				.reported_lost = 3,
+				.reported_jitter_us = 1000,
+				.reported_mos10 = 41};
 	assert_int_equal(net_endpoint_parse(VIEW("192.0.2.1:4000"), 0, &leg->media_remote), 0);
 	record.segments[0] = (struct cdr_segment){.id = "c1-1",
 						  .kind = "callee",
@@ -239,7 +249,10 @@ static void test_cdr_line_of_hostile_text_is_still_one_line(void **state)
 			fill(leg->codec, sizeof(leg->codec), bytes[i]);
 			leg->packets_in = leg->packets_out = leg->bytes_in = leg->bytes_out = UINT64_MAX;
 			leg->lost = leg->dropped = UINT64_MAX;
-			leg->jitter_us = UINT32_MAX;
+			leg->jitter_us = leg->mos_thousandths = leg->round_trip_us = UINT32_MAX;
+			leg->reordered = leg->duplicates = leg->burst_lost = leg->reported_lost = UINT64_MAX;
+			leg->has_reported = true;
+			leg->reported_jitter_us = leg->reported_mos10 = UINT32_MAX;
 			memset(leg->remote.address.bytes, 0xff, 16);
 			leg->remote.address.family = NET_IPV6;
 			leg->media_remote = leg->remote;

@@ -167,7 +167,7 @@ static void test_metrics_page_has_the_names_of_the_contract(void **state)
 	metrics_sub(&metrics, METRIC_ACTIVE_CALLS, 1);
 	metrics_add(&metrics, METRIC_TOTAL_CALLS, 9);
 	metrics_add(&metrics, METRIC_ERROR_RTP_TIMEOUT, 3);
-	metrics_observe_call(&metrics, 5000);
+	metrics_observe(&metrics, METRIC_CALL_DURATION, 5000);
 	print_page(&metrics, engine);
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
 		if (!strstr(page, lines[i]))
@@ -181,8 +181,14 @@ static void test_metrics_buckets_are_cumulative_and_inclusive(void **state)
 	struct metrics metrics = {0};
 
 	for (size_t i = 0; i < ARRAY_LEN(calls_ms); i++)
-		metrics_observe_call(&metrics, calls_ms[i]);
+		metrics_observe(&metrics, METRIC_CALL_DURATION, calls_ms[i]);
+	metrics_observe(&metrics, METRIC_MOS, 4410);
+	metrics_observe(&metrics, METRIC_LOSS, 10);
 	print_page(&metrics, NULL);
+	assert_non_null(strstr(page, "voxlane_leg_mos_bucket{le=\"4.4\"} 0\nvoxlane_leg_mos_bucket{le=\"+Inf\"} 1\n"
+				     "voxlane_leg_mos_sum 4.410\n"));
+	assert_non_null(strstr(page, "voxlane_leg_loss_ratio_bucket{le=\"0.005\"} 0\n"
+				     "voxlane_leg_loss_ratio_bucket{le=\"0.01\"} 1\n"));
 	assert_non_null(strstr(page, "_bucket{le=\"5\"} 2\n"));
 	assert_non_null(strstr(page, "_bucket{le=\"15\"} 3\n"));
 	assert_non_null(strstr(page, "_bucket{le=\"30\"} 3\n"));
