@@ -51,6 +51,7 @@ struct api_call_row {
 	char id[API_ID_SIZE];
 	char caller[API_TEXT_SIZE], callee[API_TEXT_SIZE]; /* user@domain */
 	char state[24];
+	char transcoded[API_TEXT_SIZE];         /* why; empty: it is not */
 	uint64_t start_wall_ms, answer_wall_ms; /* answer 0: not yet */
 	uint32_t leg_count;
 	struct api_leg_row legs[API_CALL_LEGS];

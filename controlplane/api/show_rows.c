@@ -101,11 +101,13 @@ static json_t *call_document(const struct api_question *question, size_t i)
 {
 	const struct api_call_row *call = &calls_of(question)[i];
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "call_id", document_text(call->id), "caller",
-			 document_text(call->caller), "callee", document_text(call->callee), "state",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "call_id", document_text(call->id),
+			 "caller", document_text(call->caller), "callee", document_text(call->callee), "state",
 			 document_text(call->state), "start_time", document_time(call->start_wall_ms), "answer_time",
 			 document_time(call->answer_wall_ms), "duration", seconds_since(question, call->start_wall_ms),
-			 "talk_duration", seconds_since(question, call->answer_wall_ms), "legs", legs_document(call));
+			 "talk_duration", seconds_since(question, call->answer_wall_ms), "transcoded",
+			 call->transcoded[0] ? document_text(call->transcoded) : json_null(), "legs",
+			 legs_document(call));
 }
 
 static void fetch_calls(struct api_question *question, const struct api_page *page)

@@ -79,6 +79,7 @@ static void visit_call(const struct call_about *about, void *arg)
 	COPY(row->caller, "%s", about->caller);
 	COPY(row->callee, "%s", about->callee);
 	COPY(row->state, "%s", about->state);
+	COPY(row->transcoded, "%s", about->transcoded);
 	row->start_wall_ms = about->start_wall_ms;
 	row->answer_wall_ms = about->answer_wall_ms;
 	for (row->leg_count = 0; row->leg_count < MIN(about->leg_count, API_CALL_LEGS); row->leg_count++)

@@ -97,6 +97,7 @@ struct call_about_leg {
 };
 struct call_about {
 	const char *id, *caller, *callee, *state;
+	const char *transcoded; /* why the engine converts between the parties' codecs; "": it does not */
 	uint64_t start_wall_ms, answer_wall_ms; /* 0: not answered */
 	size_t leg_count;
 	struct call_about_leg legs[CALL_LEGS_MAX];

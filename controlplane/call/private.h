@@ -78,6 +78,7 @@ struct leg_media {
 	struct net_endpoint rtp, rtcp; /* rtcp family 0: the usual place */
 	bool rtcp_mux;
 	bool is_sending, is_receiving;
+	struct shm_audio audio; /* codec 0: passed through */
 };
 
 /* Provisional responses that are made sure of (RFC 3262, leg_reliable.c). */
@@ -150,6 +151,7 @@ struct leg {
 };
 
 /* ---- a call ---- */
+#define CALL_TRANSCODED_SIZE 128
 #define CALL_STATE_LIST(X)                                                                                             \
 	X(CALL_NEW, "new")                                                                                             \
 	X(CALL_OFFERING, "offering") /* callees ring or are about to */                                                \
@@ -230,6 +232,7 @@ struct call {
 	char caller_party[CDR_PARTY_SIZE], callee_party[CDR_PARTY_SIZE];
 	uint64_t start_wall_ms, answer_wall_ms, end_wall_ms; /* for people */
 	uint64_t answer_ms, end_ms;
+	char transcoded[CALL_TRANSCODED_SIZE]; /* why the engine converts; "": it does not */
 };
 
 struct call_table {

@@ -1,12 +1,12 @@
 /* The media side of a leg: its stream, and the session descriptions that cross the call. What one party says is said
  * again to the other with our address and port in it; codecs are between the two of them. */
+#include "controlplane/call/choice.h"
 #include "controlplane/call/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "controlplane/metrics/metrics.h"
-#include "controlplane/trunk/trunk.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
 #include "lib/sdp/sdp.h"
@@ -178,7 +178,8 @@ static struct sdp_local_media local_of(const struct leg *leg, bool has_rtcp_mux)
  * be the same when nothing changed. `print` writes it with leg->sdp_version. */
 struct printing {
 	const struct sdp_session *session;
-	const struct sdp_choice *choice; /* NULL: relayed */
+	const struct sdp_choice *choice;  /* NULL: relayed */
+	const struct choice_extra *extra; /* relayed: what we add; or NULL */
 	unsigned audio;
 	bool has_rtcp_mux;
 };
@@ -189,6 +190,10 @@ static int print(const struct leg *leg, const struct printing *printing, struct 
 	struct sdp_origin origin = origin_of(leg);
 
 	local[printing->audio] = local_of(leg, printing->has_rtcp_mux);
+	if (printing->extra) {
+		local[printing->audio].extra = printing->extra->codecs;
+		local[printing->audio].extra_count = printing->extra->count;
+	}
 	if (printing->choice)
 		return sdp_answer_print(text, printing->session, printing->choice, &origin, &local[printing->audio]);
 	return sdp_relay_print(text, printing->session, &origin, local);
@@ -218,6 +223,37 @@ static int say(struct leg *leg, const struct printing *printing)
 	return leg->description ? 0 : ERR_NOMEM;
 }
 
+/* The answer of `from` to what `to` offered: passed on, or our own when the two speak different codecs. */
+static int pass_answer(struct leg *from, struct leg *to, struct sdp_session *session, struct printing *printing)
+{
+	struct choice_answer answer;
+	int error = choice_answer(from, to, session, printing->audio, &answer);
+
+	if (error)
+		return error;
+	name_codec(from->codec, session, printing->audio);
+	snprintf(to->codec, sizeof(to->codec), "%s", answer.is_ours ? answer.codec : from->codec);
+	snprintf(from->call->transcoded, sizeof(from->call->transcoded), "%s", answer.why);
+	if (answer.is_ours) {
+		printing->session = &answer.offer;
+		printing->choice = &answer.choice;
+		printing->audio = answer.choice.media;
+	}
+	printing->has_rtcp_mux = to->wants_mux;
+	return say(to, printing);
+}
+
+static int pass_offer(const struct leg *from, struct leg *to, struct sdp_session *session, struct printing *printing)
+{
+	struct choice_extra extra;
+	int error = choice_offer(from, to, session, printing->audio, &extra);
+
+	if (error)
+		return error;
+	printing->extra = &extra;
+	return say(to, printing);
+}
+
 int session_pass(struct leg *from, struct leg *to, const struct sip_message *message, bool is_answer)
 {
 	struct sdp_session session;
@@ -226,20 +262,10 @@ int session_pass(struct leg *from, struct leg *to, const struct sip_message *mes
 
 	if (error)
 		return error;
-	if (is_answer) {
-		name_codec(from->codec, &session, printing.audio);
-		snprintf(to->codec, sizeof(to->codec), "%s", from->codec);
-	} else {
-		const struct conf_trunk *carrier = to->carrier.trunk ? trunk_conf(to->carrier.trunk) : NULL;
-
-		from->wants_mux = from->offered.rtcp_mux;
-		if (carrier && carrier->codecs.len > 0)
-			error = session_restrict(&session, printing.audio, &carrier->codecs);
-		if (error)
-			return error;
-	}
-	printing.has_rtcp_mux = is_answer ? to->wants_mux : from->offered.rtcp_mux;
-	return say(to, &printing);
+	if (is_answer)
+		return pass_answer(from, to, &session, &printing);
+	from->wants_mux = printing.has_rtcp_mux = from->offered.rtcp_mux;
+	return pass_offer(from, to, &session, &printing);
 }
 
 int session_pass_again(struct leg *from, struct leg *to)
@@ -256,7 +282,7 @@ int session_pass_again(struct leg *from, struct leg *to)
 	session.media[printing.audio].section.has_direction = true;
 	session.media[printing.audio].section.direction = SDP_SENDRECV;
 	printing.has_rtcp_mux = session.media[printing.audio].has_rtcp_mux;
-	return say(to, &printing);
+	return pass_offer(from, to, &session, &printing);
 }
 
 int session_answer(struct leg *leg, const struct sip_message *message)
@@ -310,6 +336,7 @@ void session_commit(struct leg *leg)
 				    media->rtcp.port > 0 ? &media->rtcp : NULL, media->rtcp_mux) != 0)
 		log_call(LOG_LEVEL_WARNING, "call", leg->call->id,
 			 "the %s's media address cannot be reached: waiting for its packets", cdr_side_name(leg->side));
+	media_stream_set_audio(leg->stream, &media->audio);
 	media_stream_set_direction(leg->stream, media->is_sending, media->is_receiving);
 	media_stream_set_timeout(leg->stream,
 				 is_talking ? leg->call->table->services.conf->media.rtp_timeout_s * 1000 : 0);

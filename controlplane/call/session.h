@@ -25,7 +25,11 @@ void session_join(struct leg *a, struct leg *b);
 /* ---- codecs.c ---- */
 struct conf_strings;
 struct sdp_session;
-/* Leaves only these codecs in the media line, and what goes along with any. ERR_UNSUPPORTED: none is there. */
-int session_restrict(struct sdp_session *session, unsigned audio, const struct conf_strings *codecs) WARN_UNUSED;
+/* Leaves only these codecs in the media line, in this order, and what goes along with any. ERR_UNSUPPORTED: none is there. */
+int session_restrict(struct sdp_session *session, unsigned audio, const struct conf_strings *codecs,
+		     bool may_be_empty) WARN_UNUSED;
+/* Takes out of an answer what was not in the offer. */
+void session_keep_common(struct sdp_session *answer, unsigned audio, const struct sdp_session *offer,
+			 unsigned offer_audio);
 
 #endif

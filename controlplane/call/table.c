@@ -291,6 +291,7 @@ void call_table_walk(struct call_table *table, void (*visit)(const struct call_a
 					   .caller = call->caller_party,
 					   .callee = call->callee_party,
 					   .state = fsm_state_name(&call->fsm),
+					   .transcoded = call->transcoded,
 					   .start_wall_ms = call->start_wall_ms,
 					   .answer_wall_ms = call->answer_wall_ms};
 

@@ -104,6 +104,9 @@ int media_stream_set_remote(struct media_stream *stream, const struct net_endpoi
 int media_stream_set_source(struct media_stream *stream, struct media_stream *source) WARN_UNUSED;
 /* receive: what the peer sends is wanted; send: the peer wants to hear (RFC 3264: sendrecv is both, inactive none). */
 void media_stream_set_direction(struct media_stream *stream, bool receive, bool send);
+/* How its peer's audio is coded (codec 0: relayed as it comes). Two streams of a call that both say it are converted into
+ * each other where they differ. */
+void media_stream_set_audio(struct media_stream *stream, const struct shm_audio *audio);
 /* MEDIA_SILENT after so long without RTP; 0: never. */
 void media_stream_set_timeout(struct media_stream *stream, uint32_t rtp_timeout_ms);
 /* Whether the peer's address may be learned from its packets (default), or only the signalled one is believed. */

@@ -159,6 +159,14 @@ void media_stream_set_timeout(struct media_stream *stream, uint32_t rtp_timeout_
 	}
 }
 
+void media_stream_set_audio(struct media_stream *stream, const struct shm_audio *audio)
+{
+	if (memcmp(&stream->set.audio, audio, sizeof(*audio)) != 0) {
+		stream->set.audio = *audio;
+		media_program(stream);
+	}
+}
+
 void media_stream_set_learn(struct media_stream *stream, bool learn)
 {
 	flag_set(stream, SHM_STREAM_LEARN, learn);

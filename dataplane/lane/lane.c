@@ -11,7 +11,7 @@ const struct lane_row lane_rows[LANE_COUNT] = {
 	[LANE_ENTRY]        = {"entry",        {STEP(parse), STEP(lookup), STEP(classify)}, .splits = true},
 	[LANE_TAKEN_OVER]   = {"takeover",     {STEP(lookup), STEP(classify)}, .splits = true},
 	[LANE_RELAY]        = {"relay",        {STEP(source), STEP(statistics), STEP(relay), STEP(transmit)}},
-	[LANE_FORK]         = {"fork",         {STEP(source), STEP(statistics), STEP(fork), STEP(relay), STEP(transmit)}},
+	[LANE_FORK]         = {"fork",         {STEP(source), STEP(statistics), STEP(fork), STEP(convert), STEP(relay), STEP(transmit)}},
 	[LANE_UNHEARD]      = {"unheard",      {STEP(source), STEP(statistics), STEP(unheard)}},
 	[LANE_HELD]         = {"held",         {STEP(source), STEP(statistics), STEP(held)}},
 	[LANE_RTCP]         = {"rtcp",         {STEP(rtcp_source), STEP(rtcp_read), STEP(rtcp_relay), STEP(transmit)}},
@@ -21,11 +21,13 @@ const struct lane_row lane_rows[LANE_COUNT] = {
 	[LANE_DECRYPT]      = {"decrypt",      {STEP(unprotect), STEP(source), STEP(statistics), STEP(relay), STEP(transmit)}},
 	[LANE_ENCRYPT]      = {"encrypt",      {STEP(source), STEP(statistics), STEP(protect), STEP(relay), STEP(transmit)}},
 	[LANE_RECRYPT]      = {"recrypt",      {STEP(unprotect), STEP(source), STEP(statistics), STEP(protect), STEP(relay), STEP(transmit)}},
-	[LANE_SECURE_FORK]  = {"secure_fork",  {STEP(unprotect), STEP(source), STEP(statistics), STEP(fork), STEP(protect), STEP(relay), STEP(transmit)}},
+	[LANE_SECURE_FORK]  = {"secure_fork",  {STEP(unprotect), STEP(source), STEP(statistics), STEP(fork), STEP(convert), STEP(protect), STEP(relay), STEP(transmit)}},
 	[LANE_SECURE_UNHEARD] = {"secure_unheard", {STEP(unprotect), STEP(source), STEP(statistics), STEP(unheard)}},
 	[LANE_SECURE_HELD]  = {"secure_held",  {STEP(unprotect), STEP(source), STEP(statistics), STEP(held)}},
 	[LANE_SECURE_RTCP]  = {"secure_rtcp",  {STEP(unprotect), STEP(rtcp_source), STEP(rtcp_read), STEP(protect), STEP(rtcp_relay), STEP(transmit)}},
 	[LANE_SECURE_RTCP_UNHEARD] = {"secure_rtcp_unheard", {STEP(unprotect), STEP(rtcp_source), STEP(rtcp_read), STEP(unheard)}},
+	[LANE_CONVERT]      = {"convert",      {STEP(source), STEP(statistics), STEP(convert), STEP(relay), STEP(transmit)}},
+	[LANE_SECURE_CONVERT] = {"secure_convert", {STEP(unprotect), STEP(source), STEP(statistics), STEP(convert), STEP(protect), STEP(relay), STEP(transmit)}},
 };
 /* clang-format on */
 

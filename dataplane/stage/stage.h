@@ -92,6 +92,7 @@ struct stage_context {
 	X(source)                                                                                                      \
 	X(statistics)                                                                                                  \
 	X(fork)                                                                                                        \
+	X(convert)                                                                                                     \
 	X(relay)                                                                                                       \
 	X(rtcp_source)                                                                                                 \
 	X(rtcp_read)                                                                                                   \

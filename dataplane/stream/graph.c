@@ -36,6 +36,7 @@ static bool is_secure(const struct stream *stream)
 static void choose_lanes(struct stream_table *table, struct stream *stream)
 {
 	static const uint8_t pair_lanes[2][2] = {{LANE_RELAY, LANE_ENCRYPT}, {LANE_DECRYPT, LANE_RECRYPT}};
+	static const uint8_t convert_lanes[2] = {LANE_CONVERT, LANE_SECURE_CONVERT};
 	struct stream *first = NULL;
 	bool in = is_secure(stream), out = false;
 	unsigned count = 0;
@@ -55,10 +56,12 @@ static void choose_lanes(struct stream_table *table, struct stream *stream)
 		stream->lanes[RTP_KIND_RTP] = in ? LANE_SECURE_UNHEARD : LANE_UNHEARD;
 	else if (count > 1)
 		stream->lanes[RTP_KIND_RTP] = in || out ? LANE_SECURE_FORK : LANE_FORK;
-	else if (first->flags & SHM_STREAM_SEND)
-		stream->lanes[RTP_KIND_RTP] = pair_lanes[in][out];
-	else
+	else if (!(first->flags & SHM_STREAM_SEND))
 		stream->lanes[RTP_KIND_RTP] = in ? LANE_SECURE_HELD : LANE_HELD;
+	else if (stream_conversion(&stream->audio, &first->audio) == STREAM_CONVERTED)
+		stream->lanes[RTP_KIND_RTP] = convert_lanes[in || out];
+	else
+		stream->lanes[RTP_KIND_RTP] = pair_lanes[in][out];
 	/* A report of what somebody received says nothing about what others sent: RTCP goes to a pair only. Where it ends here
 	 * the engine reports itself (report.c). */
 	if (count == 1 && first != stream)

@@ -24,7 +24,9 @@
 	X(LANE_SECURE_RTCP, "secure_rtcp") /* one side is secure, or both */                                           \
 	X(LANE_SECURE_RTCP_UNHEARD, "secure_rtcp_unheard")                                                             \
 	X(LANE_REPORT, "report")   /* RTCP that the engine made itself */                                              \
-	X(LANE_BINDING, "binding") /* STUN and DTLS */
+	X(LANE_CONVERT, "convert") /* RTP in another codec or of another payload type, packet by packet */             \
+	X(LANE_SECURE_CONVERT, "secure_convert") /* the same, one side is secure or both */                            \
+	X(LANE_BINDING, "binding")               /* STUN and DTLS */
 enum lane {
 #define X(name, text) name,
 	LANE_LIST(X)

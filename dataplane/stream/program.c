@@ -90,6 +90,7 @@ bool stream_set(struct stream_table *table, struct stream_wish *wish, uint64_t n
 	take_context(&stream->secure_out, &wish->secure_out, stays);
 	stream->flags = set->flags;
 	stream->dscp = set->dscp;
+	stream->audio = set->audio;
 	stream->controller = set->controller;
 	stream->timeout_tsc = stream_ms_to_tsc(table, set->rtp_timeout_ms);
 	stream->programmed_tsc = now_tsc;

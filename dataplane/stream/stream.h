@@ -136,6 +136,7 @@ struct stream {
 	uint32_t next_listener, previous_listener;
 	struct secure_context *secure_in, *secure_out; /* of SECURE streams; NULL: no key yet */
 	struct stream_reports reports_of;              /* what RTCP said, and our own reports (report.h) */
+	struct shm_audio audio;                        /* of its peer */
 	uint8_t dscp;
 	uint8_t signalled_run;   /* consecutive packets from the signalled address while open */
 	uint16_t signalled_next; /* sequence number that would be the next of them */
@@ -190,6 +191,13 @@ int stream_table_init(struct stream_table *table, uint32_t len, uint16_t worker,
 void stream_table_fini(struct stream_table *table);
 /* The living stream with that name, or NULL. */
 struct stream *stream_find(struct stream_table *table, const struct shm_stream_id *id);
+
+/* How what one stream receives becomes what another sends (audio.c). */
+enum stream_conversion {
+	STREAM_RELAYED,   /* as it is */
+	STREAM_CONVERTED, /* every packet by itself: payload type, and G.711 from one law to the other */
+};
+enum stream_conversion stream_conversion(const struct shm_audio *from, const struct shm_audio *to);
 
 /* What the manager found out for a command before it hands it over. */
 struct stream_wish {

@@ -78,10 +78,11 @@ struct conf_security {
 	uint32_t requests_per_second; /* of one source; 0: no limit */
 };
 
-enum conf_media_mode { CONF_MEDIA_BYPASS };
+enum conf_media_mode { CONF_MEDIA_BYPASS, CONF_MEDIA_TRANSCODE };
 
 struct conf_media {
-	unsigned mode; /* enum conf_media_mode */
+	unsigned mode;              /* enum conf_media_mode */
+	struct conf_strings codecs; /* that parties are offered beside each other's, best first; empty: the usual */
 	struct conf_port_pool port_pool;
 	uint32_t rtp_timeout_s; /* 0: never */
 	uint8_t dscp;
@@ -164,6 +165,8 @@ struct conf_extension {
 	const char *name;                 /* shown to the called party */
 	const char *context;              /* whose routes its calls follow; dialplan.default_context unless given */
 	uint32_t max_contacts;            /* sip.contacts_per_extension unless given */
+	struct conf_strings codecs;       /* names, best first; empty: all */
+	unsigned dtmf;                    /* enum conf_dtmf */
 	const char *where;                /* "file:line" */
 };
 

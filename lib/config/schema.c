@@ -49,7 +49,8 @@ static const char *const transport_names[] = {"udp", "tcp", "tls", NULL};
 static const char *const tls_verifies[] = {"no", "if_given", "required", NULL};
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const digest_names[] = {"md5", "sha-256", NULL};
-static const char *const media_modes[] = {"bypass", NULL};
+static const char *const media_modes[] = {"bypass", "transcode", NULL};
+static const char *const dtmf_modes[] = {"auto", "rfc4733", "info", "inband", NULL};
 static const char *const rotations[] = {"daily", "none", NULL};
 static const char *const levels[] = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", NULL};
 static const char *const formats[] = {"text", "json", NULL};
@@ -169,7 +170,11 @@ static const struct schema_group port_pool_group = GROUP_OF(port_pool_rows, stru
 
 static const struct schema_row media_rows[] = {
 	CHOICE("mode", struct conf_media, mode, media_modes, "bypass",
-	       "bypass: the engine anchors and relays media without transcoding."),
+	       "bypass: the engine anchors and relays media; transcode: and converts it where two parties share no "
+	       "codec."),
+	ROW("codecs", struct conf_media, codecs, 0, 16, "", "",
+	    "With transcode: codecs that parties are offered beside each other's, best first; empty: opus, G722, PCMA, "
+	    "PCMU."),
 	GROUP("port_pool", struct conf_media, port_pool, &port_pool_group,
 	      "UDP ports for RTP (even) and RTCP (the next one), on every media address."),
 	ROW("rtp_timeout", struct conf_media, rtp_timeout_s, 0, 86400, "60", "s",
@@ -346,7 +351,9 @@ static const struct schema_row trunk_rows[] = {
 	ROW("answer_timeout", struct conf_trunk, answer_timeout_ms, 500, 32000, "4000", "ms",
 	    "Without any response in this time the next member of the group is tried."),
 	ROW("codecs", struct conf_trunk, codecs, 0, 32, "", "",
-	    "Codecs offered to it, by name, \"PCMA\"; empty: those of the caller."),
+	    "Codecs offered to it, by name, \"PCMA\", best first; empty: those of the caller, or media.codecs."),
+	CHOICE("dtmf", struct conf_trunk, dtmf, dtmf_modes, "auto",
+	       "How digits go to it and come from it; auto: rfc4733 where it knows that, else tones."),
 	ROW("context", struct conf_trunk, context, 1, 64, "from-trunk", "", "Whose routes calls from it follow."),
 	CHOICE("caller_id", struct conf_trunk, caller_id, caller_ids, "pass",
 	       "The number shown: the caller's, caller_number, or none."),
@@ -382,6 +389,10 @@ static const struct schema_row extension_rows[] = {
 	ROW("context", struct conf_extension, context, 0, 64, "", "", "Instead of dialplan.default_context."),
 	ROW("max_contacts", struct conf_extension, max_contacts, 1, 100, "0", "contacts",
 	    "Instead of sip.contacts_per_extension."),
+	ROW("codecs", struct conf_extension, codecs, 0, 32, "", "",
+	    "Codecs offered to its phones, by name, best first; empty: those of the other party, or media.codecs."),
+	CHOICE("dtmf", struct conf_extension, dtmf, dtmf_modes, "auto",
+	       "How digits go to its phones and come from them; auto: rfc4733 where they know that, else tones."),
 };
 static const struct schema_group extension_group = GROUP_OF_WITH_WHERE(extension_rows, struct conf_extension);
 

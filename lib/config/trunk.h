@@ -11,6 +11,8 @@ struct conf_strings {
 	size_t len;
 };
 
+/* How digits are sent to a party, and come from it; auto: by events where it knows them, else as tones. */
+enum conf_dtmf { CONF_DTMF_AUTO, CONF_DTMF_RFC4733, CONF_DTMF_INFO, CONF_DTMF_INBAND };
 enum conf_caller_id { CONF_CALLER_ID_PASS, CONF_CALLER_ID_FIXED, CONF_CALLER_ID_ANONYMOUS };
 enum conf_rewrite_direction { CONF_REWRITE_OUT, CONF_REWRITE_IN };
 
@@ -36,7 +38,8 @@ struct conf_trunk {
 	uint32_t max_calls;          /* both directions; 0: no limit */
 	uint32_t calls_per_second;   /* to the carrier; 0: no limit */
 	uint32_t answer_timeout_ms;  /* without any response: the next member's turn */
-	struct conf_strings codecs;  /* names; empty: all */
+	struct conf_strings codecs;  /* names, best first; empty: all */
+	unsigned dtmf;               /* enum conf_dtmf */
 	const char *context;         /* whose routes its calls follow */
 	unsigned caller_id;          /* enum conf_caller_id */
 	const char *caller_number;   /* of fixed */

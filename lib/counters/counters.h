@@ -33,7 +33,8 @@
 	X(DROP_DIRECTION, "direction", "the call is on hold in this direction")                                        \
 	X(DROP_NO_KEY, "no_key", "a secure stream whose key is not known yet, or is used up")                          \
 	X(DROP_AUTH_FAILED, "auth_failed", "the tag of SRTP or SRTCP does not match")                                  \
-	X(DROP_REPLAY, "replay", "SRTP or SRTCP that was there before, or is too old to tell")
+	X(DROP_REPLAY, "replay", "SRTP or SRTCP that was there before, or is too old to tell")                         \
+	X(DROP_PAYLOAD_TYPE, "payload_type", "RTP of a payload type that was not agreed")
 
 /* What a worker counts beside the drops. */
 #define WORKER_COUNTER_LIST(X)                                                                                         \
@@ -52,7 +53,8 @@
 	X(WORKER_STREAMS, "streams", "streams the worker owns now")                                                    \
 	X(WORKER_COMMANDS, "commands", "commands carried out")                                                         \
 	X(WORKER_EVENTS_LOST, "events_lost", "events that found their ring full")                                      \
-	X(WORKER_REPORTS, "reports", "RTCP reports that the engine made itself")
+	X(WORKER_REPORTS, "reports", "RTCP reports that the engine made itself")                                       \
+	X(WORKER_RTP_CONVERTED, "rtp_converted", "RTP packets whose payload was converted on their way")
 
 #define COUNTER_ENUM(name, text, help) name,
 enum drop_reason { DROP_LIST(COUNTER_ENUM) DROP_COUNT };

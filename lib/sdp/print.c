@@ -75,10 +75,12 @@ static void print_media(struct text *text, struct view type, uint16_t port, stru
 	text_printf(text, "m=%.*s %u %.*s", VIEW_ARG(type), port, VIEW_ARG(protocol));
 }
 
-static void print_formats(struct text *text, const struct sdp_media *media)
+static void print_formats(struct text *text, const struct sdp_media *media, const struct sdp_local_media *local)
 {
 	for (unsigned i = 0; i < media->format_count; i++)
 		text_printf(text, " %.*s", VIEW_ARG(media->formats[i]));
+	for (size_t i = 0; local && i < local->extra_count; i++)
+		text_printf(text, " %u", local->extra[i].payload_type);
 	text_add_string(text, "\r\n");
 }
 
@@ -86,7 +88,7 @@ static void print_formats(struct text *text, const struct sdp_media *media)
 static void print_rejected(struct text *text, const struct sdp_media *media)
 {
 	print_media(text, media->type_text, 0, media->protocol_text);
-	print_formats(text, media);
+	print_formats(text, media, NULL);
 }
 
 static void print_own_connection(struct text *text, const struct sdp_local_media *local)
@@ -116,6 +118,17 @@ static int finish(const struct text *text)
 	return text->overflow ? ERR_TOO_LONG : 0;
 }
 
+static void print_codec(struct text *text, const struct sdp_codec *codec)
+{
+	text_printf(text, "a=rtpmap:%u %.*s/%" PRIu32, codec->payload_type, VIEW_ARG(codec->name),
+		    codec->clock_rate_hz);
+	if (codec->channels > 1)
+		text_printf(text, "/%u", codec->channels);
+	text_add_string(text, "\r\n");
+	if (codec->fmtp.at)
+		text_printf(text, "a=fmtp:%u %.*s\r\n", codec->payload_type, VIEW_ARG(codec->fmtp));
+}
+
 int sdp_relay_print(struct text *text, const struct sdp_session *session, const struct sdp_origin *origin,
 		    const struct sdp_local_media *local)
 {
@@ -133,24 +146,15 @@ int sdp_relay_print(struct text *text, const struct sdp_session *session, const 
 		}
 		print_media(text, media->type_text, local[i].port,
 			    local[i].protocol ? view_of(local[i].protocol) : media->protocol_text);
-		print_formats(text, media);
+		print_formats(text, media, &local[i]);
 		print_own_connection(text, &local[i]);
 		print_bandwidths(text, &media->section);
 		print_crossing(text, session, &media->section);
+		for (size_t c = 0; c < local[i].extra_count; c++)
+			print_codec(text, &local[i].extra[c]);
 		print_own_attributes(text, &local[i], direction);
 	}
 	return finish(text);
-}
-
-static void print_codec(struct text *text, const struct sdp_codec *codec)
-{
-	text_printf(text, "a=rtpmap:%u %.*s/%" PRIu32, codec->payload_type, VIEW_ARG(codec->name),
-		    codec->clock_rate_hz);
-	if (codec->channels > 1)
-		text_printf(text, "/%u", codec->channels);
-	text_add_string(text, "\r\n");
-	if (codec->fmtp.at)
-		text_printf(text, "a=fmtp:%u %.*s\r\n", codec->payload_type, VIEW_ARG(codec->fmtp));
 }
 
 /* The line of the offer that the choice took. */

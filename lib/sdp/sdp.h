@@ -155,8 +155,10 @@ struct sdp_local_media {
 	const char *protocol;             /* NULL: as the peer has it */
 	const struct sdp_crypto *cryptos; /* a=crypto lines */
 	unsigned crypto_count;
-	struct net_address address; /* no family: that of the origin */
-	enum sdp_direction denied;  /* taken out of the direction that is printed; 0 changes nothing */
+	struct net_address address;    /* no family: that of the origin */
+	enum sdp_direction denied;     /* taken out of the direction that is printed; 0 changes nothing */
+	const struct sdp_codec *extra; /* relayed: codecs of our own behind the peer's formats */
+	size_t extra_count;
 };
 
 /* The peer's description for the other leg, anchored at us: our o=, c=, ports and a=rtcp; formats, rtpmap, fmtp, ptime and

@@ -13,9 +13,10 @@
 #include "lib/base/base.h"
 #include "lib/counters/counters.h"
 #include "lib/net/net.h"
+#include "lib/shm/audio.h"
 
 #define SHM_MAGIC         0x564f584c414e4531u /* "VOXLANE1" */
-#define SHM_VERSION       3
+#define SHM_VERSION       5
 #define SHM_WORKERS_MAX   64
 #define SHM_CLIENTS_MAX   32 /* threads of the control plane, each with rings of its own */
 #define SHM_ADDRESSES_MAX 64
@@ -45,8 +46,9 @@ struct shm_address {
 /* ---- commands: control plane to worker ---- */
 #define SHM_COMMAND_LIST(X)                                                                                            \
 	X(SHM_COMMAND_NONE, "none")                                                                                    \
-	X(SHM_COMMAND_STREAM_SET, "stream_set") /* create the stream, or change it to what the command says */         \
-	X(SHM_COMMAND_STREAM_DEL, "stream_del") /* end it; answered by SHM_EVENT_STREAM_GONE */
+	X(SHM_COMMAND_STREAM_SET, "stream_set")     /* create the stream, or change it to what the command says */     \
+	X(SHM_COMMAND_STREAM_DEL, "stream_del")     /* end it; answered by SHM_EVENT_STREAM_GONE */                    \
+	X(SHM_COMMAND_STREAM_DIGIT, "stream_digit") /* let its peer hear a digit, in the way that its audio says */
 enum shm_command_type {
 #define X(name, text) name,
 	SHM_COMMAND_LIST(X)
@@ -90,6 +92,7 @@ struct shm_stream_set {
 	uint16_t flags;                  /* enum shm_stream_flags */
 	uint8_t dscp;                    /* of what is sent, 0..63 */
 	uint8_t reserved;
+	struct shm_audio audio;
 	struct shm_key key_in,
 		key_out; /* SECURE: what the peer sends, what it is sent. The same key again changes nothing;
 					   a key that was replaced must not come back. All zero without SECURE. */
@@ -101,13 +104,19 @@ struct shm_stream_del {
 	struct shm_stream_id id;
 };
 
+struct shm_stream_digit {
+	struct shm_stream_id id;
+	struct shm_digit digit;
+};
+
 struct shm_command {
 	uint32_t type; /* enum shm_command_type */
 	uint32_t reserved;
 	union {
 		struct shm_stream_set stream_set;
 		struct shm_stream_del stream_del;
-		uint8_t bytes[248];
+		struct shm_stream_digit stream_digit;
+		uint8_t bytes[312];
 	} u;
 };
 
@@ -123,7 +132,6 @@ struct shm_stream_counters {
 	uint32_t jitter_us;      /* RFC 3550 6.4.1 */
 	uint32_t ssrc;           /* of the peer */
 	uint32_t payload_type;   /* of the last RTP */
-	uint32_t reserved;
 	/* how they were lost (lib/rtp, struct rtp_gaps) */
 	uint32_t loss_runs, bursts, burst_lost, reordered, duplicates;
 	/* by the peer's RTCP about what it is sent; 0 in reports: it never reported */
@@ -131,7 +139,9 @@ struct shm_stream_counters {
 	uint32_t round_trip_us;     /* between the engine and the peer; 0: not known */
 	uint32_t reported_mos10;    /* RFC 3611, conversational MOS times 10; 0: not known */
 	uint32_t reported_delay_ms; /* RFC 3611, jitter buffer and playout at the peer; 0: not known */
-	uint32_t reserved_too;
+	uint32_t concealed_ms;      /* of audio that was made up because it was lost or late; transcoded streams only */
+	uint32_t playout_ms;        /* what the jitter buffer holds back now; likewise */
+	uint32_t late;              /* packets that came after their turn; likewise */
 };
 
 /* ---- events: worker to control plane ---- */
@@ -140,7 +150,8 @@ struct shm_stream_counters {
 	X(SHM_EVENT_STREAM_LATCHED, "stream_latched") /* the peer's address was learned */                             \
 	X(SHM_EVENT_STREAM_SILENT, "stream_silent")   /* no RTP for rtp_timeout_ms; once per silence */                \
 	X(SHM_EVENT_STREAM_GONE, "stream_gone")       /* answer to DEL: final counters; the slot and port are free */  \
-	X(SHM_EVENT_STREAM_REFUSED, "stream_refused") /* a SET that cannot be carried out; nothing was changed */
+	X(SHM_EVENT_STREAM_REFUSED, "stream_refused") /* a SET that cannot be carried out; nothing was changed */      \
+	X(SHM_EVENT_STREAM_DIGIT, "stream_digit")     /* the peer pressed a key; once each, when it was let go of */
 enum shm_event_type {
 #define X(name, text) name,
 	SHM_EVENT_LIST(X)
@@ -157,6 +168,7 @@ struct shm_event {
 		struct net_endpoint latched;
 		struct shm_stream_counters final;
 		uint64_t silent_ms;
+		struct shm_digit digit;
 		uint8_t bytes[224];
 	} u;
 };
@@ -236,7 +248,7 @@ struct shm_header {
 	_Atomic uint64_t controller_alive_ms;
 } CACHE_ALIGNED;
 
-_Static_assert(sizeof(struct shm_command) == 256, "four cache lines");
+_Static_assert(sizeof(struct shm_command) == 320, "five cache lines");
 _Static_assert(sizeof(struct shm_event) == 256, "four cache lines");
 _Static_assert(DROP_COUNT <= 64 && WORKER_COUNTER_COUNT <= 64, "the blocks of struct shm_worker_counters");
 _Static_assert((SHM_RING_CELLS & (SHM_RING_CELLS - 1)) == 0, "a power of two");

@@ -47,6 +47,21 @@ static bool key_is_possible(const struct shm_key *key, bool is_secure)
 	return key->mki_size <= SHM_KEY_MKI_MAX && (is_secure || key->suite == 0);
 }
 
+/* What codecs there are is known to who codes. */
+static bool audio_is_possible(const struct shm_audio *audio)
+{
+	if (audio->codec == 0)
+		return true;
+	return audio->payload_type < 128 && (audio->event_type < 128 || audio->event_type == SHM_NO_PAYLOAD_TYPE) &&
+	       (audio->noise_type < 128 || audio->noise_type == SHM_NO_PAYLOAD_TYPE) && audio->ptime_ms <= 120 &&
+	       audio->dtmf < SHM_DTMF_COUNT && audio->rate_hz >= 8000 && audio->rate_hz <= 48000;
+}
+
+static bool digit_is_possible(const struct shm_digit *digit)
+{
+	return digit->event <= SHM_DIGIT_EVENT_MAX;
+}
+
 static bool set_is_possible(const struct shm_segment *segment, uint32_t worker, const struct shm_stream_set *set)
 {
 	uint8_t family;
@@ -63,7 +78,8 @@ static bool set_is_possible(const struct shm_segment *segment, uint32_t worker, 
 	if (!key_is_possible(&set->key_in, set->flags & SHM_STREAM_SECURE) ||
 	    !key_is_possible(&set->key_out, set->flags & SHM_STREAM_SECURE))
 		return false;
-	return set->controller != 0 && (set->flags & ~SHM_STREAM_FLAGS_ALL) == 0 && set->dscp < 64;
+	return audio_is_possible(&set->audio) && set->controller != 0 && (set->flags & ~SHM_STREAM_FLAGS_ALL) == 0 &&
+	       set->dscp < 64;
 }
 
 int shm_command_check(const struct shm_segment *segment, uint32_t worker, const struct shm_command *command)
@@ -74,6 +90,9 @@ int shm_command_check(const struct shm_segment *segment, uint32_t worker, const 
 		possible = set_is_possible(segment, worker, &command->u.stream_set);
 	else if (command->type == SHM_COMMAND_STREAM_DEL)
 		possible = id_is_possible(segment, worker, &command->u.stream_del.id);
+	else if (command->type == SHM_COMMAND_STREAM_DIGIT)
+		possible = id_is_possible(segment, worker, &command->u.stream_digit.id) &&
+			   digit_is_possible(&command->u.stream_digit.digit);
 	return possible ? 0 : ERR_INVALID;
 }
 
@@ -92,6 +111,9 @@ int shm_event_check(const struct shm_segment *segment, uint32_t worker, const st
 	case SHM_EVENT_STREAM_SILENT:
 	case SHM_EVENT_STREAM_GONE:
 		possible = true;
+		break;
+	case SHM_EVENT_STREAM_DIGIT:
+		possible = digit_is_possible(&event->u.digit);
 		break;
 	case SHM_EVENT_STREAM_REFUSED:
 		possible = event->error < 0 && event->error >= -(int)ERROR_COUNT;

@@ -123,7 +123,7 @@ static void take_commands(struct fake_dataplane *fake, uint32_t worker, uint32_t
 			fake->commands_bad++;
 		else if (command.type == SHM_COMMAND_STREAM_SET)
 			stream_set(fake, client, &command.u.stream_set);
-		else
+		else if (command.type == SHM_COMMAND_STREAM_DEL)
 			stream_del(fake, client, &command.u.stream_del.id);
 	}
 }

@@ -3,8 +3,9 @@
  *
  * The block of the line "system signalling" is the configuration; without one there are extensions 1000 (password test1000),
  * 2000 (test2000) and 3000 (test3000), who can call each other, and the echo 7777. A line "extensions" stands for these, a
- * line "accounts" for the extensions without the dial plan.
- * do streams         an event for each stream: "PORT to ADDRESS from PORT|none FLAGS"; FLAGS of receive, send; then "streams N"
+ * line "accounts" for the extensions without the dial plan; what follows "media" is put into that group.
+ * do streams         an event for each stream: "PORT to ADDRESS from PORT|none FLAGS"; FLAGS of receive, send, and
+ *                    CODEC:TYPE@RATE when it is converted; then "streams N"
  * do silent PORT     that stream heard nothing for its time-out
  * do latch PORT ENDPOINT   that stream learned its peer's address
  * do refuse limit     the engine refuses the next stream or change; or exists, invalid
@@ -24,6 +25,7 @@
 #include "controlplane/subscription/subscription.h"
 #include "controlplane/transaction/transaction.h"
 #include "controlplane/trunk/trunk.h"
+#include "lib/codec/codec.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
 #include "tests/scenario/fake_dataplane.h"
@@ -54,11 +56,14 @@ static void load_conf(struct system *system)
 {
 	char text[65536];
 	struct conf_problem problem;
-	struct view block = host.step->block, line;
+	struct view block = host.step->block, line, rest = block, media = VIEW_EMPTY;
 	struct text out;
 
+	while (next_line(&rest, &line))
+		if (take_word(&line, "media"))
+			media = line;
 	text_init(&out, text, sizeof(text));
-	text_printf(&out, "media: { segment = \"%s\"; };\n", system->engine.path);
+	text_printf(&out, "media: { segment = \"%s\"; %.*s };\n", system->engine.path, VIEW_ARG(media));
 	if (block.size == 0)
 		text_printf(&out, "%s%s", accounts, plan);
 	while (next_line(&block, &line)) {
@@ -66,7 +71,7 @@ static void load_conf(struct system *system)
 			text_printf(&out, "%s%s", accounts, plan);
 		else if (view_is(line, "accounts"))
 			text_add_string(&out, accounts);
-		else
+		else if (!view_has_prefix(line, "media "))
 			text_add(&out, line);
 		text_add_char(&out, '\n');
 	}
@@ -152,13 +157,17 @@ static void destroy(void *arg)
 static void show_stream(struct fake_stream *stream, void *arg)
 {
 	const struct shm_stream_set *set = &stream->set;
-	char to[NET_ENDPOINT_TEXT], from[16] = "none";
+	char to[NET_ENDPOINT_TEXT], from[16] = "none", audio[32] = "";
 
+	if (set->audio.codec)
+		snprintf(audio, sizeof(audio), " %s:%u@%u", codec_name(set->audio.codec), set->audio.payload_type,
+			 set->audio.rate_hz);
 	if (set->source.generation != 0)
 		snprintf(from, sizeof(from), "%u", fake_dataplane_port(arg, &set->source));
-	scenario_event("%u to %s from %s%s%s", set->local_port,
+	scenario_event("%u to %s from %s%s%s%s", set->local_port,
 		       set->remote_rtp.address.family ? net_endpoint_print(&set->remote_rtp, to) : "nowhere", from,
-		       set->flags & SHM_STREAM_RECEIVE ? " receive" : "", set->flags & SHM_STREAM_SEND ? " send" : "");
+		       set->flags & SHM_STREAM_RECEIVE ? " receive" : "", set->flags & SHM_STREAM_SEND ? " send" : "",
+		       audio);
 }
 
 static void show_streams(struct system *system)
@@ -169,7 +178,8 @@ static void show_streams(struct system *system)
 
 static void show_call(const struct call_about *about, void *arg)
 {
-	scenario_event("%s to %s %s", about->caller, about->callee, about->state);
+	scenario_event("%s to %s %s%s%s", about->caller, about->callee, about->state, about->transcoded[0] ? ", " : "",
+		       about->transcoded);
 }
 
 static void show_trunk(const struct trunk_about *about, void *arg)

@@ -1,6 +1,8 @@
 /* Packets through the real workers: what goes in, what comes out, what is dropped and why. */
 #include "tests/unit/dataplane/road/road.h"
 
+#include "lib/codec/codec.h"
+
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 
@@ -543,6 +545,86 @@ static void test_lane_table_is_complete(void **state)
 	assert_false(lane_rows[LANE_RELAY].splits);
 }
 
+/* ---- converted packet by packet ---- */
+static const struct convert_row {
+	const char *name;
+	struct shm_audio from, to;
+	uint8_t type, type_out;
+	const uint8_t *table; /* NULL: the payload stays */
+	enum drop_reason reason;
+} convert_rows[] = {
+	{"u-law to A-law", {CODEC_PCMU, 0, 101, 255}, {CODEC_PCMA, 8, 96, 255}, 0, 8, g711_ulaw_to_alaw, DROP_COUNT},
+	{"A-law to u-law", {CODEC_PCMA, 8, 101, 255}, {CODEC_PCMU, 0, 101, 255}, 8, 0, g711_alaw_to_ulaw, DROP_COUNT},
+	{"events have another type", {CODEC_PCMU, 0, 101, 255}, {CODEC_PCMA, 8, 96, 255}, 101, 96, NULL, DROP_COUNT},
+	{"the receiver knows no events",
+	 {CODEC_PCMU, 0, 101, 255},
+	 {CODEC_PCMA, 8, 255, 255},
+	 101,
+	 0,
+	 NULL,
+	 DROP_PAYLOAD_TYPE},
+	{"the sender has gone over to the other law",
+	 {CODEC_PCMU, 0, 101, 255},
+	 {CODEC_PCMA, 8, 96, 255},
+	 8,
+	 8,
+	 NULL,
+	 DROP_COUNT},
+	{"a type that was not agreed",
+	 {CODEC_PCMU, 0, 101, 255},
+	 {CODEC_PCMA, 8, 96, 255},
+	 33,
+	 0,
+	 NULL,
+	 DROP_PAYLOAD_TYPE},
+	{"one codec of two names", {CODEC_OPUS, 111, 101, 255}, {CODEC_OPUS, 96, 97, 255}, 111, 96, NULL, DROP_COUNT},
+};
+
+static void convert(const struct convert_row *row)
+{
+	struct stream_wish a = road_wish(0, 0, 0, A, 1), b = road_wish(0, 1, 0, B, 0);
+	uint8_t bytes[256];
+	char at[NET_ENDPOINT_TEXT];
+	struct seen seen;
+	size_t size;
+
+	a.set.audio = row->from;
+	b.set.audio = row->to;
+	road_set(&a);
+	road_set(&b);
+	for (uint16_t sequence = 1; sequence < 20; sequence++) {
+		size = road_rtp(bytes, 7, sequence);
+		bytes[1] = (uint8_t)(row->type | (sequence == 5 ? 0x80 : 0));
+		road_put_udp(0, A, local(0, a.set.local_port, at), bytes, size);
+		road_turn();
+		assert_int_equal(road_take(0, &seen), row->reason == DROP_COUNT);
+		if (row->reason != DROP_COUNT)
+			continue;
+		assert_int_equal(seen.packet.payload_size, size);
+		bytes[1] = (uint8_t)(row->type_out | (bytes[1] & 0x80));
+		for (size_t i = RTP_HEADER_SIZE; row->table && i < size; i++)
+			bytes[i] = row->table[bytes[i]];
+		assert_memory_equal(seen.payload, bytes, size);
+	}
+	if (row->reason != DROP_COUNT)
+		assert_int_equal(road_drops(row->reason), 19);
+	else
+		assert_int_equal(road_counter(WORKER_RTP_CONVERTED), 19);
+	assert_all_accounted_for(19);
+}
+
+static void test_road_converts_packet_by_packet(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(convert_rows); i++) {
+		print_message("         %s\n", convert_rows[i].name);
+		if (i > 0) {
+			assert_int_equal(road_teardown(state), 0);
+			assert_int_equal(road_setup(state), 0);
+		}
+		convert(&convert_rows[i]);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, road_setup, road_teardown)
@@ -560,6 +642,7 @@ int main(void)
 		TEST(test_road_twin_gets_what_is_not_media),
 		TEST(test_road_full_rings_are_counted),
 		TEST(test_road_operations),
+		TEST(test_road_converts_packet_by_packet),
 		TEST(test_road_two_threads),
 		cmocka_unit_test(test_lane_table_is_complete),
 	};

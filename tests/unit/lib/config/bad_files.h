@@ -92,7 +92,7 @@
 	 "test.conf:1: monitoring.listen_ip = \"localhost\" is not one; write an IP address such as \"192.0.2.1\" or "
 	 "\"2001:db8::1\""},
 	{"unknown choice", "media: { mode = \"fast\"; };",
-	 "test.conf:1: media.mode = \"fast\" is unknown; write \"bypass\""},
+	 "test.conf:1: media.mode = \"fast\" is unknown; write one of \"bypass\", \"transcode\""},
 	{"unknown choice of several", "logging: { level = \"LOUD\"; };",
 	 "test.conf:1: logging.level = \"LOUD\" is unknown; write one of \"DEBUG\", \"INFO\", \"WARNING\", \"ERROR\", "
 	 "\"CRITICAL\""},

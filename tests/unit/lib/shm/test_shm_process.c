@@ -145,7 +145,8 @@ static void test_a_million_cells_arrive_in_order(void **state)
 
 		while ((error = shm_command_get(&reader, &command)) == ERR_EMPTY)
 			sched_yield();
-		if (error || command.u.stream_del.id.index != i || command.u.bytes[247] != (i & 0xff))
+		if (error || command.u.stream_del.id.index != i ||
+		    command.u.bytes[sizeof(command.u.bytes) - 1] != (i & 0xff))
 			fail_msg("cell %u: error %d, index %u", i, error, command.u.stream_del.id.index);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);

@@ -26,7 +26,7 @@ static struct shm_stream_row row_of(uint32_t number)
 		.generation = number, .controller = number, .state = SHM_SLOT_LIVE, .local_port = 10010};
 
 	row.counters.rtp_in = row.counters.rtp_out = row.counters.lost = row.counters.last_rtp_ms = number;
-	row.source_index = row.counters.reserved = row.counters.reported_delay_ms = number;
+	row.source_index = row.counters.late = row.counters.reported_delay_ms = number;
 	return row;
 }
 
@@ -138,7 +138,7 @@ static void test_copy_is_never_torn(void **state)
 		assert_int_equal(copy.source_index, last);
 		assert_int_equal(copy.counters.rtp_in, last);
 		assert_int_equal(copy.counters.last_rtp_ms, last);
-		assert_int_equal(copy.counters.reserved, last);
+		assert_int_equal(copy.counters.late, last);
 	}
 	pthread_join(thread, NULL);
 	shm_segment_close(&s, f->path);

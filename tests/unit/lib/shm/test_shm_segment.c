@@ -206,11 +206,11 @@ static void test_attach_names_the_field_that_differs(void **state)
 		const char *words;
 	} rows[] = {
 		{"magic", HEADER_AT(magic), 1, ERR_CORRUPT, "no segment of Voxlane"},
-		{"version", HEADER_AT(version), 9, ERR_VERSION, "version is 9 in the dataplane and 3 here"},
+		{"version", HEADER_AT(version), 9, ERR_VERSION, "version is 9 in the dataplane and 5 here"},
 		{"header_size", HEADER_AT(header_size), 9, ERR_VERSION, "header_size is 9"},
 		{"address_size", HEADER_AT(address_size), 9, ERR_VERSION, "address_size is 9"},
 		{"command_size", HEADER_AT(command_size), 9, ERR_VERSION,
-		 "command_size is 9 in the dataplane and 256 here: both programs must be of the same build"},
+		 "command_size is 9 in the dataplane and 320 here: both programs must be of the same build"},
 		{"event_size", HEADER_AT(event_size), 9, ERR_VERSION, "event_size is 9"},
 		{"row_size", HEADER_AT(row_size), 9, ERR_VERSION, "row_size is 9"},
 		{"worker_size", HEADER_AT(worker_size), 9, ERR_VERSION, "worker_size is 9"},
