@@ -283,12 +283,37 @@ static int make_subscriptions(struct signalling *signalling, struct signalling_p
 	return signalling_make_subscriptions(signalling);
 }
 
+/* Names are looked up by the configured servers, unless a test brought its own. */
+static int make_dns(struct signalling *signalling, struct signalling_problem *problem)
+{
+	const struct conf_dns *conf = &signalling->conf->dns;
+	char servers[1024];
+	struct text csv;
+	struct dns_ares_options wanted = {.servers = servers, .timeout_ms = conf->timeout_ms, .tries = conf->tries};
+	struct dns_options options = {.loop = signalling->loop,
+				      .source = signalling->names,
+				      .cache_max = conf->cache_size,
+				      .prefers_ipv6 = conf->prefer == CONF_FAMILY_IPV6};
+	int error = 0;
+
+	text_init(&csv, servers, sizeof(servers));
+	for (size_t i = 0; i < conf->servers.len; i++)
+		text_printf(&csv, "%s%s", i > 0 ? "," : "", conf->servers.at[i]);
+	if (!options.source.ask)
+		error = csv.overflow ? ERR_TOO_LONG : dns_ares_new(signalling->loop, &wanted, &options.source);
+	if (error)
+		snprintf(problem->text, sizeof(problem->text),
+			 "names cannot be looked up: %s; see dns.servers and /etc/resolv.conf", error_text(error));
+	return error ? error : dns_new(&options, &signalling->dns);
+}
+
 static int make_trunks(struct signalling *signalling, struct signalling_problem *problem)
 {
 	struct trunk_services services = {.conf = signalling->conf,
 					  .loop = signalling->loop,
 					  .transactions = signalling->transactions,
-					  .auth = signalling->auth};
+					  .auth = signalling->auth,
+					  .dns = signalling->dns};
 	struct trunk_problem why = {""};
 	int error = trunk_table_new(&services, &signalling->trunks, &why);
 
@@ -300,8 +325,8 @@ int signalling_new(const struct signalling_options *options, struct signalling *
 		   struct signalling_problem *ret_problem)
 {
 	static int (*const makers[])(struct signalling *, struct signalling_problem *) = {
-		make_auth,  make_defence,      make_registrar,     make_routing,
-		make_trace, make_transactions, make_subscriptions, make_trunks,
+		make_auth,         make_defence,       make_registrar, make_routing, make_trace,
+		make_transactions, make_subscriptions, make_dns,       make_trunks,
 	};
 	struct signalling *signalling = calloc(1, sizeof(*signalling));
 	int error = signalling ? 0 : ERR_NOMEM;
@@ -316,6 +341,7 @@ int signalling_new(const struct signalling_options *options, struct signalling *
 		signalling->store = options->store;
 		signalling->route = options->route;
 		signalling->route_arg = options->route_arg;
+		signalling->names = options->names;
 		overload_init(&signalling->overload, options->loop, options->metrics, &options->conf->sip);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(makers) && error == 0; i++)
@@ -366,6 +392,7 @@ int signalling_start(struct signalling *signalling, struct transport *transport,
 
 	signalling->transport = transport;
 	transaction_layer_set_transport(signalling->transactions, transport);
+	dns_set_transport(signalling->dns, transport);
 	error = media_new(signalling->loop, &media, &signalling->media);
 	services.media = signalling->media;
 	if (error == 0)
@@ -446,6 +473,7 @@ void signalling_free(struct signalling *signalling)
 	call_table_free(signalling->calls);
 	subscription_table_free(signalling->subscriptions);
 	trunk_table_free(signalling->trunks);
+	dns_free(signalling->dns);
 	media_free(signalling->media);
 	transaction_layer_free(signalling->transactions);
 	trace_free(signalling->trace);

@@ -9,6 +9,7 @@
 #define CONTROLPLANE_APP_SIGNALLING_H
 
 #include "controlplane/inspection/inspection.h"
+#include "controlplane/dns/dns.h"
 #include "controlplane/media/media.h"
 #include "controlplane/overload/overload.h"
 #include "controlplane/transport/transport.h"
@@ -48,6 +49,7 @@ struct signalling {
 	struct log_limit refused_limit; /* of lines about what was refused for what it is */
 	struct registrar *registrar;
 	struct routing *routing;
+	struct dns *dns;
 	struct trunk_table *trunks;
 	struct overload overload;
 	struct media *media;
@@ -55,6 +57,7 @@ struct signalling {
 	struct subscription_table *subscriptions;
 	media_route *route;
 	void *route_arg;
+	struct dns_source names;
 	bool is_draining;
 };
 
@@ -66,6 +69,7 @@ struct signalling_options {
 	struct store *store; /* NULL: registrations end with the process */
 	media_route *route;  /* NULL: the transport's */
 	void *route_arg;
+	struct dns_source names; /* becomes signalling's; ask NULL: the configured name servers */
 };
 
 struct signalling_problem {

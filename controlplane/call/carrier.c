@@ -15,6 +15,8 @@
 struct call_carriers {
 	struct trunk *list[CALL_LEGS_MAX - 1];
 	size_t count, next;
+	struct transport_flow flows[TRUNK_TARGETS_MAX]; /* of the one that is tried, list[next - 1] */
+	size_t flow_count, flow_next;
 	bool was_full; /* one was passed over for want of a place */
 	int max_forwards;
 	enum cdr_side side;
@@ -31,38 +33,60 @@ static void print_uri(const struct conf_trunk *conf, const char *number, struct 
 	text_printf(out, "@%s", conf->host);
 }
 
-/* The next carrier that has a place, and the leg toward it; NULL: none is left. */
+/* A leg toward the next target of the carrier that is tried; NULL: it cannot be. */
+static struct leg *add_leg(struct call *call, struct trunk *trunk, const char *number)
+{
+	struct call_carriers *carriers = call->carriers;
+	const struct conf_trunk *conf = trunk_conf(trunk);
+	char uri[512], remote[NET_ENDPOINT_TEXT];
+	struct callee callee = {.trunk = trunk,
+				.identity = &carriers->identity,
+				.max_forwards = carriers->max_forwards,
+				.side = carriers->side,
+				.flow = carriers->flows[carriers->flow_next++]};
+	struct leg *leg;
+	struct text text;
+
+	if (trunk_take(trunk, call->is_emergency) != 0) {
+		carriers->was_full = true;
+		carriers->flow_next = carriers->flow_count;
+		return NULL;
+	}
+	text_init(&text, uri, sizeof(uri));
+	print_uri(conf, number, &text);
+	callee.uri = callee.party = text_view(&text);
+	leg = text.overflow ? NULL : callee_add(call, &callee);
+	if (leg)
+		log_call(LOG_LEVEL_INFO, "call", call->id, "through trunk %s at %s as %s", conf->name,
+			 net_endpoint_print(&callee.flow.remote, remote), number);
+	else
+		trunk_give_back(trunk);
+	return leg;
+}
+
+/* The leg toward the next target, of this carrier or the next one that has a place; NULL: none is left. */
 static struct leg *next_leg(struct call *call)
 {
 	struct call_carriers *carriers = call->carriers;
 
-	while (carriers->next < carriers->count) {
-		struct trunk *trunk = carriers->list[carriers->next++];
-		const struct conf_trunk *conf = trunk_conf(trunk);
-		char number[TRUNK_NUMBER_SIZE], uri[512];
-		struct callee callee = {.trunk = trunk,
-					.identity = &carriers->identity,
-					.max_forwards = carriers->max_forwards,
-					.side = carriers->side};
+	while (carriers->flow_next < carriers->flow_count || carriers->next < carriers->count) {
+		char number[TRUNK_NUMBER_SIZE];
+		struct trunk *trunk;
 		struct leg *leg;
-		struct text text;
 
-		if (trunk_rewrite(trunk, CONF_REWRITE_OUT, carriers->number, number) != 0 ||
-		    trunk_flow(trunk, &callee.flow) != 0)
-			continue;
-		if (trunk_take(trunk, call->is_emergency) != 0) {
-			carriers->was_full = true;
-			continue;
+		if (carriers->flow_next == carriers->flow_count) {
+			carriers->flow_count =
+				trunk_flows(carriers->list[carriers->next++], call->is_emergency, carriers->flows);
+			carriers->flow_next = 0;
 		}
-		text_init(&text, uri, sizeof(uri));
-		print_uri(conf, number, &text);
-		callee.uri = callee.party = text_view(&text);
-		leg = text.overflow ? NULL : callee_add(call, &callee);
-		if (leg) {
-			log_call(LOG_LEVEL_INFO, "call", call->id, "through trunk %s as %s", conf->name, number);
+		trunk = carriers->list[carriers->next - 1];
+		if (trunk_rewrite(trunk, CONF_REWRITE_OUT, carriers->number, number) != 0)
+			carriers->flow_next = carriers->flow_count;
+		if (carriers->flow_next == carriers->flow_count)
+			continue;
+		leg = add_leg(call, trunk, number);
+		if (leg)
 			return leg;
-		}
-		trunk_give_back(trunk);
 	}
 	return NULL;
 }
@@ -103,14 +127,28 @@ static bool try_next(struct call *call)
 	return false;
 }
 
+/* Silence, 503, and what cannot be sent are of the target: the carrier's next one is tried (RFC 3263 4.3). Other failures are
+ * the carrier's, and the group says which of them are not the last word. */
+static bool has_next(struct call *call, unsigned status)
+{
+	struct call_carriers *carriers = call->carriers;
+
+	if ((status == 408 || status == 503) && carriers->flow_next < carriers->flow_count)
+		return true;
+	if (carriers->next == carriers->count ||
+	    !trunk_fails_over(call->table->services.trunks, carriers->target, status))
+		return false;
+	carriers->flow_next = carriers->flow_count;
+	return true;
+}
+
 /* Early media that the caller has had cannot be taken back. */
 static bool may_try_next(const struct leg *leg, unsigned status)
 {
-	const struct call *call = leg->call;
+	struct call *call = leg->call;
 
 	return leg->carrier.trunk && call->carriers && call->fsm.state == CALL_OFFERING && !call->callee &&
-	       call->caller->invite && call->carriers->next < call->carriers->count &&
-	       trunk_fails_over(call->table->services.trunks, call->carriers->target, status);
+	       call->caller->invite && has_next(call, status);
 }
 
 bool carrier_fail_over(struct leg *leg)

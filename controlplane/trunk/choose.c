@@ -112,6 +112,24 @@ bool trunk_fails_over(const struct trunk_table *table, const char *target, unsig
 	return false;
 }
 
+static void print_targets(const struct trunk *trunk, struct text *out)
+{
+	struct trunk_about about;
+
+	trunk_describe(trunk, &about);
+	text_printf(out, ", health %s", about.health);
+	if (trunk->resolve_error || trunk->is_stale)
+		text_printf(out, ", name %s", about.resolution);
+	for (size_t i = 0; trunk->resolve_error != 0 || about.resolve_s > 0 ? i < about.target_count : false; i++) {
+		char remote[NET_ENDPOINT_TEXT];
+
+		text_printf(out, "%s %s %s %s", i > 0 ? "," : ", which is",
+			    transport_kind_parameter(about.targets[i].kind),
+			    net_endpoint_print(&about.targets[i].remote, remote),
+			    about.targets[i].is_good ? "good" : "down");
+	}
+}
+
 void trunk_explain(struct trunk_table *table, const char *target, const char *number, struct text *out)
 {
 	struct candidate candidates[MEMBERS_MAX];
@@ -139,6 +157,7 @@ void trunk_explain(struct trunk_table *table, const char *target, const char *nu
 			text_printf(out, ", dials %s", changed);
 		if (conf->registers)
 			text_printf(out, ", registration %s", fsm_state_name(&trunk->registration.fsm));
-		text_printf(out, ", health %s (%s)\n", fsm_state_name(&trunk->health.fsm), conf->where);
+		print_targets(trunk, out);
+		text_printf(out, " (%s)\n", conf->where);
 	}
 }

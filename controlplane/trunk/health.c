@@ -1,44 +1,49 @@
-/* Is the carrier there? OPTIONS now and then, and the machine that decides. */
+/* Does a target of a carrier answer? OPTIONS now and then, and the machine that decides. */
 #include "controlplane/trunk/trunk_private.h"
 
 #include <stdio.h>
 
 #include "lib/log/log.h"
 
-void health_feed(struct trunk *trunk, enum health_event event)
+static struct loop *loop_of(const struct trunk_target *target)
 {
-	fsm_feed(&trunk->health.fsm, (uint8_t)event, loop_now_ms(trunk->table->services.loop), NULL);
+	return target->trunk->table->services.loop;
 }
 
-bool health_is_good(const struct trunk *trunk)
+void health_feed(struct trunk_target *target, enum health_event event)
 {
-	return trunk->health.fsm.state != HEALTH_DOWN && trunk->health.fsm.state != HEALTH_DOWN_ASKED;
+	fsm_feed(&target->health.fsm, (uint8_t)event, loop_now_ms(loop_of(target)), NULL);
+}
+
+bool health_is_good(const struct trunk_target *target)
+{
+	return target->health.fsm.state != HEALTH_DOWN && target->health.fsm.state != HEALTH_DOWN_ASKED;
 }
 
 /* ---- the request ---- */
 
-static void finish_probe(struct trunk *trunk)
+static void finish_probe(struct trunk_target *target)
 {
-	trunk_forget(&trunk->health.request);
-	loop_timer_stop(trunk->table->services.loop, &trunk->health.patience);
+	trunk_forget(&target->health.request);
+	loop_timer_stop(loop_of(target), &target->health.patience);
 }
 
-static void on_good(struct trunk *trunk)
+static void on_good(struct trunk_target *target)
 {
-	struct trunk_health *health = &trunk->health;
+	struct trunk_health *health = &target->health;
 
-	finish_probe(trunk);
+	finish_probe(target);
 	health->bad = 0;
-	health_feed(trunk, ++health->good >= TRUNK_UP_AFTER ? HEALTH_GOOD_ENOUGH : HEALTH_GOOD);
+	health_feed(target, ++health->good >= TRUNK_UP_AFTER ? HEALTH_GOOD_ENOUGH : HEALTH_GOOD);
 }
 
-static void on_bad(struct trunk *trunk)
+static void on_bad(struct trunk_target *target)
 {
-	struct trunk_health *health = &trunk->health;
+	struct trunk_health *health = &target->health;
 
-	finish_probe(trunk);
+	finish_probe(target);
 	health->good = 0;
-	health_feed(trunk, ++health->bad >= TRUNK_DOWN_AFTER ? HEALTH_BAD_ENOUGH : HEALTH_BAD);
+	health_feed(target, ++health->bad >= TRUNK_DOWN_AFTER ? HEALTH_BAD_ENOUGH : HEALTH_BAD);
 }
 
 static void on_no_patience(void *arg)
@@ -49,68 +54,76 @@ static void on_no_patience(void *arg)
 /* An answer of any kind is one: many carriers do not know OPTIONS. */
 static void on_event(struct transaction *transaction, const struct transaction_event *event, void *arg)
 {
-	struct trunk *trunk = arg;
+	struct trunk_target *target = arg;
 
 	if (event->type == TRANSACTION_TERMINATED)
-		trunk->health.request = NULL;
+		target->health.request = NULL;
 	else if (event->status == 408 || event->status == 503)
-		on_bad(trunk);
+		on_bad(target);
 	else if (event->status >= 200)
-		on_good(trunk);
+		on_good(target);
 }
 
 /* ---- actions ---- */
 
 static void send_options(void *owner, const void *data)
 {
-	struct trunk *trunk = owner;
-	struct trunk_health *health = &trunk->health;
+	struct trunk_target *target = owner;
+	struct trunk_health *health = &target->health;
 	struct transport_flow flow;
 	char call_id[33], tag[17];
-	bool is_sent = trunk_flow(trunk, &flow) == 0;
+	bool is_sent = target_flow(target->trunk, &target->where, &flow) == 0;
 
-	loop_timer_start(trunk->table->services.loop, &health->patience, TRUNK_PROBE_MS);
+	loop_timer_start(loop_of(target), &health->patience, TRUNK_PROBE_MS);
 	if (!is_sent)
 		return;
-	loop_random_token(trunk->table->services.loop, call_id, sizeof(call_id));
-	loop_random_token(trunk->table->services.loop, tag, sizeof(tag));
-	trunk_begin(trunk, &flow, SIP_METHOD_OPTIONS, call_id, tag, 1);
-	if (transaction_send(trunk->table->services.transactions, VIEW_EMPTY, VIEW_EMPTY, on_event, trunk,
+	loop_random_token(loop_of(target), call_id, sizeof(call_id));
+	loop_random_token(loop_of(target), tag, sizeof(tag));
+	trunk_begin(target->trunk, &flow, SIP_METHOD_OPTIONS, call_id, tag, 1);
+	if (transaction_send(target->trunk->table->services.transactions, VIEW_EMPTY, VIEW_EMPTY, on_event, target,
 			     &health->request) != 0)
 		health->request = NULL; /* as bad as no answer, and found out in the same way */
 }
 
 static void start_next(void *owner, const void *data)
 {
-	struct trunk *trunk = owner;
+	struct trunk_target *target = owner;
 
-	loop_timer_start(trunk->table->services.loop, &trunk->health.timer, trunk->conf->options_interval_s * 1000ull);
+	loop_timer_start(loop_of(target), &target->health.timer, target->trunk->conf->options_interval_s * 1000ull);
 }
 
 static void start_soon(void *owner, const void *data)
 {
-	struct trunk *trunk = owner;
+	struct trunk_target *target = owner;
 
-	loop_timer_start(trunk->table->services.loop, &trunk->health.timer,
-			 MIN(trunk->conf->options_interval_s * 1000ull, TRUNK_PROBE_SOON_MS));
+	loop_timer_start(loop_of(target), &target->health.timer,
+			 MIN(target->trunk->conf->options_interval_s * 1000ull, TRUNK_PROBE_SOON_MS));
 }
 
 static void note_down(void *owner, const void *data)
 {
-	trunk_fail(owner, "does not answer OPTIONS: no calls go there");
+	struct trunk_target *target = owner;
+	char remote[NET_ENDPOINT_TEXT];
+
+	trunk_fail(target->trunk, "%s does not answer OPTIONS: no calls go there",
+		   net_endpoint_print(&target->where.remote, remote));
 }
 
 static void note_up(void *owner, const void *data)
 {
-	log_info("trunk", "%s: answers again", ((struct trunk *)owner)->conf->name);
+	struct trunk_target *target = owner;
+	char remote[NET_ENDPOINT_TEXT];
+
+	log_info("trunk", "%s: %s answers again", target->trunk->conf->name,
+		 net_endpoint_print(&target->where.remote, remote));
 }
 
 static void let_go(void *owner, const void *data)
 {
-	struct trunk *trunk = owner;
+	struct trunk_target *target = owner;
 
-	finish_probe(trunk);
-	loop_timer_stop(trunk->table->services.loop, &trunk->health.timer);
+	finish_probe(target);
+	loop_timer_stop(loop_of(target), &target->health.timer);
 }
 
 /* ---- the machine ---- */
@@ -186,14 +199,14 @@ static void on_due(void *arg)
 	health_feed(arg, HEALTH_DUE);
 }
 
-void health_init(struct trunk *trunk)
+void health_init(struct trunk_target *target)
 {
-	fsm_init(&trunk->health.fsm, &health_machine, trunk);
-	loop_timer_init(&trunk->health.timer, on_due, trunk);
-	loop_timer_init(&trunk->health.patience, on_no_patience, trunk);
+	fsm_init(&target->health.fsm, &health_machine, target);
+	loop_timer_init(&target->health.timer, on_due, target);
+	loop_timer_init(&target->health.patience, on_no_patience, target);
 }
 
-void health_fini(struct trunk *trunk)
+void health_fini(struct trunk_target *target)
 {
-	let_go(trunk, NULL);
+	let_go(target, NULL);
 }

@@ -63,14 +63,26 @@ static void on_response(struct trunk *trunk, const struct sip_message *response)
 		register_feed(trunk, REGISTER_REFUSED, &input);
 }
 
+/* Whether another target of this round can be asked instead (RFC 3263 4.3). */
+static bool has_next(const struct trunk *trunk)
+{
+	const struct trunk_registration *registration = &trunk->registration;
+
+	return (registration->fsm.state == REGISTER_ASKING || registration->fsm.state == REGISTER_PROVING) &&
+	       registration->order_next < registration->order_count;
+}
+
 static void on_event(struct transaction *transaction, const struct transaction_event *event, void *arg)
 {
 	struct trunk *trunk = arg;
 	struct trunk_input input = {NULL, event->status};
+	bool is_lost = event->type == TRANSACTION_TIMEOUT || event->type == TRANSACTION_TRANSPORT_ERROR;
 
 	if (event->type == TRANSACTION_TERMINATED)
 		trunk->registration.request = NULL;
-	else if (event->type == TRANSACTION_TIMEOUT || event->type == TRANSACTION_TRANSPORT_ERROR)
+	else if ((is_lost || (event->type == TRANSACTION_RESPONSE && event->status == 503)) && has_next(trunk))
+		register_feed(trunk, REGISTER_NEXT, &input);
+	else if (is_lost)
 		register_feed(trunk, REGISTER_REFUSED, &input);
 	else if (event->type == TRANSACTION_RESPONSE && event->status >= 200)
 		on_response(trunk, event->message);
@@ -96,7 +108,7 @@ static int send(struct trunk *trunk, uint32_t expires_s, const struct sip_messag
 	struct transport_flow flow;
 	struct sip_writer *out;
 	char host[NET_ENDPOINT_TEXT];
-	int error = trunk_flow(trunk, &flow);
+	int error = target_flow(trunk, &registration->where, &flow);
 
 	if (error)
 		return error;
@@ -116,12 +128,36 @@ static int send(struct trunk *trunk, uint32_t expires_s, const struct sip_messag
 	return error;
 }
 
+/* It has the time of a call to answer, when there is somebody else to ask; else that of a transaction. */
 static void send_or_fail(struct trunk *trunk, uint32_t expires_s, const struct sip_message *challenge)
 {
+	struct loop *loop = trunk->table->services.loop;
+	struct trunk_registration *registration = &trunk->registration;
 	struct trunk_input input = {.status = 503};
+	bool is_last = registration->order_next >= registration->order_count;
 
 	if (send(trunk, expires_s, challenge) != 0)
-		register_feed(trunk, REGISTER_REFUSED, &input);
+		register_feed(trunk, has_next(trunk) ? REGISTER_NEXT : REGISTER_REFUSED, &input);
+	else if (expires_s > 0 && !is_last)
+		loop_timer_start(loop, &registration->timer, trunk->conf->answer_timeout_ms);
+	else
+		loop_timer_stop(loop, &registration->timer);
+}
+
+static void take_next(struct trunk_registration *registration)
+{
+	if (registration->order_next < registration->order_count)
+		registration->where = registration->order[registration->order_next++];
+}
+
+static void begin_round(struct trunk *trunk)
+{
+	struct trunk_registration *registration = &trunk->registration;
+
+	registration->order_count = target_order(trunk, registration->order, NULL);
+	registration->order_next = 0;
+	registration->proofs = 0;
+	take_next(registration);
 }
 
 /* ---- actions ---- */
@@ -130,7 +166,20 @@ static void send_register(void *owner, const void *data)
 {
 	struct trunk *trunk = owner;
 
+	begin_round(trunk);
+	send_or_fail(trunk, trunk->registration.expires_s, NULL);
+}
+
+static void send_next(void *owner, const void *data)
+{
+	struct trunk *trunk = owner;
+	char from[NET_ENDPOINT_TEXT], to[NET_ENDPOINT_TEXT];
+	struct net_endpoint silent = trunk->registration.where.remote;
+
 	trunk->registration.proofs = 0;
+	take_next(&trunk->registration);
+	log_info("trunk", "%s: no registration at %s, trying %s", trunk->conf->name, net_endpoint_print(&silent, from),
+		 net_endpoint_print(&trunk->registration.where.remote, to));
 	send_or_fail(trunk, trunk->registration.expires_s, NULL);
 }
 
@@ -145,8 +194,11 @@ static void send_unregister(void *owner, const void *data)
 {
 	struct trunk *trunk = owner;
 
+	if (trunk->registration.until_ms > 0)
+		trunk->registration.where = trunk->registration.home;
 	trunk->registration.proofs = 0;
 	trunk->registration.until_ms = 0;
+	trunk->registration.order_count = 0;
 	send_or_fail(trunk, 0, NULL);
 }
 
@@ -183,6 +235,7 @@ static void note_registered(void *owner, const void *data)
 		log_info("trunk", "%s: registered for %" PRIu64 " s", trunk->conf->name, seconds);
 	registration->until_ms = loop_now_ms(loop) + seconds * 1000;
 	registration->failures = 0;
+	registration->home = registration->where;
 	/* Between 75 and 85 % of it: early enough for a lost packet or two, and not all trunks at once. */
 	loop_random(loop, &random, sizeof(random));
 	loop_timer_start(loop, &registration->timer, seconds * (750 + random % 100));
@@ -246,6 +299,7 @@ static const char *const events[] = {REGISTER_EVENT_LIST(NAME)};
 static const struct fsm_cell cells[REGISTER_STATE_COUNT][REGISTER_EVENT_COUNT] = {
 	[REGISTER_NONE] =
 		{
+			[REGISTER_NEXT] = FSM_NEVER,
 			[REGISTER_START] = FSM_RULE(REGISTER_ASKING, FSM_DO(send_register)),
 			[REGISTER_STOP] = FSM_GO(REGISTER_OVER),
 			[REGISTER_ACCEPTED] = FSM_NEVER,
@@ -259,6 +313,7 @@ static const struct fsm_cell cells[REGISTER_STATE_COUNT][REGISTER_EVENT_COUNT] =
 			[REGISTER_ACCEPTED] = FSM_RULE(REGISTER_UP, FSM_DO(note_registered)),
 			[REGISTER_CHALLENGED] = FSM_RULE(REGISTER_PROVING, FSM_DO(send_proof)),
 			[REGISTER_TOO_BRIEF] = FSM_RULE(REGISTER_ASKING, FSM_DO(send_register)),
+			[REGISTER_NEXT] = FSM_RULE(REGISTER_ASKING, FSM_DO(send_next)),
 			[REGISTER_REFUSED] = FSM_RULE(REGISTER_WAITING, FSM_DO(start_retry)),
 			[REGISTER_STOP] = FSM_RULE(REGISTER_LEAVING, FSM_DO(stop_timer), FSM_DO(send_unregister)),
 			[REGISTER_START] = FSM_NEVER,
@@ -269,6 +324,7 @@ static const struct fsm_cell cells[REGISTER_STATE_COUNT][REGISTER_EVENT_COUNT] =
 			[REGISTER_ACCEPTED] = FSM_RULE(REGISTER_UP, FSM_DO(note_registered)),
 			[REGISTER_CHALLENGED] = FSM_RULE(REGISTER_PROVING, FSM_DO(send_proof)), /* a stale nonce */
 			[REGISTER_TOO_BRIEF] = FSM_RULE(REGISTER_ASKING, FSM_DO(send_register)),
+			[REGISTER_NEXT] = FSM_RULE(REGISTER_ASKING, FSM_DO(send_next)),
 			[REGISTER_REFUSED] = FSM_RULE(REGISTER_WAITING, FSM_DO(start_retry)),
 			[REGISTER_STOP] = FSM_RULE(REGISTER_LEAVING, FSM_DO(stop_timer), FSM_DO(send_unregister)),
 			[REGISTER_START] = FSM_NEVER,
@@ -276,6 +332,7 @@ static const struct fsm_cell cells[REGISTER_STATE_COUNT][REGISTER_EVENT_COUNT] =
 		},
 	[REGISTER_UP] =
 		{
+			[REGISTER_NEXT] = FSM_NEVER,
 			[REGISTER_DUE] = FSM_RULE(REGISTER_ASKING, FSM_DO(send_register)),
 			[REGISTER_STOP] = FSM_RULE(REGISTER_LEAVING, FSM_DO(stop_timer), FSM_DO(send_unregister)),
 			[REGISTER_ACCEPTED] = FSM_IGNORE,
@@ -286,6 +343,7 @@ static const struct fsm_cell cells[REGISTER_STATE_COUNT][REGISTER_EVENT_COUNT] =
 		},
 	[REGISTER_WAITING] =
 		{
+			[REGISTER_NEXT] = FSM_NEVER,
 			[REGISTER_DUE] = FSM_RULE(REGISTER_ASKING, FSM_DO(send_register)),
 			[REGISTER_STOP] = FSM_RULE(REGISTER_OVER, FSM_DO(let_go)),
 			[REGISTER_ACCEPTED] = FSM_IGNORE,
@@ -296,6 +354,7 @@ static const struct fsm_cell cells[REGISTER_STATE_COUNT][REGISTER_EVENT_COUNT] =
 		},
 	[REGISTER_LEAVING] =
 		{
+			[REGISTER_NEXT] = FSM_NEVER,
 			[REGISTER_ACCEPTED] = FSM_RULE(REGISTER_OVER, FSM_DO(let_go)),
 			[REGISTER_CHALLENGED] = FSM_RULE(REGISTER_PARTING, FSM_DO(send_last_proof)),
 			[REGISTER_TOO_BRIEF] = FSM_RULE(REGISTER_OVER, FSM_DO(let_go)),
@@ -306,6 +365,7 @@ static const struct fsm_cell cells[REGISTER_STATE_COUNT][REGISTER_EVENT_COUNT] =
 		},
 	[REGISTER_PARTING] =
 		{
+			[REGISTER_NEXT] = FSM_NEVER,
 			[REGISTER_ACCEPTED] = FSM_RULE(REGISTER_OVER, FSM_DO(let_go)),
 			[REGISTER_CHALLENGED] = FSM_RULE(REGISTER_OVER, FSM_DO(let_go)),
 			[REGISTER_TOO_BRIEF] = FSM_RULE(REGISTER_OVER, FSM_DO(let_go)),
@@ -316,6 +376,7 @@ static const struct fsm_cell cells[REGISTER_STATE_COUNT][REGISTER_EVENT_COUNT] =
 		},
 	[REGISTER_OVER] =
 		{
+			[REGISTER_NEXT] = FSM_NEVER,
 			[REGISTER_ACCEPTED] = FSM_IGNORE,
 			[REGISTER_CHALLENGED] = FSM_IGNORE,
 			[REGISTER_TOO_BRIEF] = FSM_IGNORE,
@@ -338,7 +399,19 @@ const struct fsm_machine register_machine = {
 
 static void on_due(void *arg)
 {
-	register_feed(arg, REGISTER_DUE, NULL);
+	struct trunk *trunk = arg;
+	enum register_state state = trunk->registration.fsm.state;
+
+	register_feed(trunk, state == REGISTER_ASKING || state == REGISTER_PROVING ? REGISTER_NEXT : REGISTER_DUE,
+		      NULL);
+}
+
+void register_soon(struct trunk *trunk)
+{
+	enum register_state state = trunk->registration.fsm.state;
+
+	if (state == REGISTER_UP || state == REGISTER_WAITING)
+		loop_timer_start(trunk->table->services.loop, &trunk->registration.timer, 1);
 }
 
 void register_init(struct trunk *trunk)

@@ -6,10 +6,6 @@
 
 #include "lib/log/log.h"
 
-/* Both lists begin with the same kinds in the same order; a transport that the configuration learns has its row there. */
-_Static_assert((int)CONF_TRANSPORT_UDP == (int)TRANSPORT_UDP && (int)CONF_TRANSPORT_COUNT <= (int)TRANSPORT_COUNT,
-	       "trunk_flow");
-
 static int make_rules(struct trunk *trunk, struct trunk_problem *problem)
 {
 	const struct conf_trunk *conf = trunk->conf;
@@ -51,8 +47,9 @@ int trunk_table_new(const struct trunk_services *services, struct trunk_table **
 		trunk->conf = &conf->trunks[i];
 		bucket_init(&trunk->bucket, trunk->conf->calls_per_second, loop_now_ms(services->loop));
 		register_init(trunk);
-		health_init(trunk);
-		error = make_rules(trunk, ret_problem);
+		error = target_init(trunk);
+		if (!error)
+			error = make_rules(trunk, ret_problem);
 	}
 	if (error) {
 		trunk_table_free(table);
@@ -68,7 +65,7 @@ void trunk_table_free(struct trunk_table *table)
 		return;
 	for (size_t i = 0; i < table->trunk_count; i++) {
 		register_fini(&table->trunks[i]);
-		health_fini(&table->trunks[i]);
+		target_fini(&table->trunks[i]);
 		free(table->trunks[i].rules);
 	}
 	free(table->trunks);
@@ -77,19 +74,15 @@ void trunk_table_free(struct trunk_table *table)
 
 void trunk_table_start(struct trunk_table *table)
 {
-	for (size_t i = 0; i < table->trunk_count; i++) {
-		if (table->trunks[i].conf->registers)
-			register_feed(&table->trunks[i], REGISTER_START, NULL);
-		if (table->trunks[i].conf->options_interval_s > 0)
-			health_feed(&table->trunks[i], HEALTH_START);
-	}
+	for (size_t i = 0; i < table->trunk_count; i++)
+		target_start(&table->trunks[i]);
 }
 
 void trunk_table_stop(struct trunk_table *table)
 {
 	for (size_t i = 0; i < table->trunk_count; i++) {
 		register_feed(&table->trunks[i], REGISTER_STOP, NULL);
-		health_feed(&table->trunks[i], HEALTH_STOP);
+		target_stop(&table->trunks[i]);
 	}
 }
 
@@ -105,7 +98,7 @@ bool trunk_table_is_stopped(const struct trunk_table *table)
 
 bool trunk_is_usable(const struct trunk *trunk)
 {
-	return register_is_good(trunk) && health_is_good(trunk);
+	return register_is_good(trunk) && target_has_good(trunk);
 }
 
 struct trunk *trunk_find(struct trunk_table *table, const char *name)
@@ -157,15 +150,13 @@ const struct conf_trunk *trunk_conf(const struct trunk *trunk)
 	return trunk->conf;
 }
 
-int trunk_flow(struct trunk *trunk, struct transport_flow *ret_flow)
+/* Where a trunk registers, calls come from: they have the longest prefix that there is. */
+static bool is_home(const struct trunk *trunk, const struct net_address *address)
 {
-	struct transport *transport = transaction_transport(trunk->table->services.transactions);
-	enum transport_kind kind = (enum transport_kind)trunk->conf->transport;
-	int error = transport_flow_to(transport, kind, &trunk->conf->remote, ret_flow);
-
-	if (error == 0 && kind == TRANSPORT_TLS && !trunk->conf->tls_verify)
-		ret_flow->peer = TRANSPORT_PEER_ANY;
-	return error;
+	for (size_t i = 0; trunk->conf->registers && i < trunk->target_count; i++)
+		if (net_address_is_equal(&trunk->targets[i]->where.remote.address, address))
+			return true;
+	return false;
 }
 
 struct trunk *trunk_of_peer(struct trunk_table *table, const struct net_address *address)
@@ -181,6 +172,10 @@ struct trunk *trunk_of_peer(struct trunk_table *table, const struct net_address 
 				best = &table->trunks[i];
 				best_bits = conf->prefixes[k].bits;
 			}
+		if (is_home(&table->trunks[i], address) && best_bits < 128) {
+			best = &table->trunks[i];
+			best_bits = (int)net_address_size(address) * 8;
+		}
 	}
 	return best;
 }
@@ -268,28 +263,70 @@ void trunk_forget(struct transaction **transaction)
 
 /* ---- what can be seen ---- */
 
+static void show_target(const struct trunk *trunk, const struct trunk_target *target, struct trunk_about_target *about)
+{
+	*about = (struct trunk_about_target){
+		.kind = target->where.kind,
+		.remote = target->where.remote,
+		.priority = target->where.priority,
+		.weight = target->where.weight,
+		.health = fsm_state_name(&target->health.fsm),
+		.is_good = health_is_good(target),
+		.is_registered = register_is_good(trunk) && trunk->conf->registers &&
+				 dns_target_is_equal(&target->where, &trunk->registration.home),
+	};
+}
+
+/* Of the first target that is good, else of the first. */
+static const char *name_health(const struct trunk *trunk)
+{
+	for (size_t i = 0; i < trunk->target_count; i++)
+		if (health_is_good(trunk->targets[i]))
+			return fsm_state_name(&trunk->targets[i]->health.fsm);
+	return trunk->target_count > 0 ? fsm_state_name(&trunk->targets[0]->health.fsm) : "no address";
+}
+
+static const char *name_resolution(const struct trunk *trunk)
+{
+	if (trunk->resolve_error == ERR_AGAIN)
+		return "asked";
+	if (trunk->resolve_error)
+		return trunk->resolve_error == ERR_NOT_FOUND ? "no such server" : error_text(trunk->resolve_error);
+	return trunk->is_stale ? "stale" : "known";
+}
+
+void trunk_describe(const struct trunk *trunk, struct trunk_about *ret_about)
+{
+	const struct loop *loop = trunk->table->services.loop;
+	uint64_t now_ms = loop_now_ms(loop), until_ms = trunk->registration.until_ms;
+
+	*ret_about = (struct trunk_about){
+		.name = trunk->conf->name,
+		.host = trunk->conf->host,
+		.registration = fsm_state_name(&trunk->registration.fsm),
+		.health = name_health(trunk),
+		.resolution = name_resolution(trunk),
+		.resolve_s = (uint32_t)(loop_timer_left_ms(loop, &trunk->resolve_timer) / 1000),
+		.is_usable = trunk_is_usable(trunk),
+		.calls = trunk->calls,
+		.max_calls = trunk->conf->max_calls,
+		.total_calls = trunk->total_calls,
+		.refused = trunk->refused,
+		.registered_s = until_ms > now_ms ? (uint32_t)((until_ms - now_ms) / 1000) : 0,
+		.last_error = trunk->last_error,
+		.last_error_wall_ms = trunk->last_error_wall_ms,
+		.target_count = trunk->target_count,
+	};
+	for (size_t i = 0; i < trunk->target_count; i++)
+		show_target(trunk, trunk->targets[i], &ret_about->targets[i]);
+}
+
 void trunk_walk(struct trunk_table *table, void (*visit)(const struct trunk_about *about, void *arg), void *arg)
 {
-	uint64_t now_ms = loop_now_ms(table->services.loop);
-
 	for (size_t i = 0; i < table->trunk_count; i++) {
-		const struct trunk *trunk = &table->trunks[i];
-		uint64_t until_ms = trunk->registration.until_ms;
-		struct trunk_about about = {
-			.name = trunk->conf->name,
-			.host = trunk->conf->host,
-			.registration = fsm_state_name(&trunk->registration.fsm),
-			.health = fsm_state_name(&trunk->health.fsm),
-			.is_usable = trunk_is_usable(trunk),
-			.calls = trunk->calls,
-			.max_calls = trunk->conf->max_calls,
-			.total_calls = trunk->total_calls,
-			.refused = trunk->refused,
-			.registered_s = until_ms > now_ms ? (uint32_t)((until_ms - now_ms) / 1000) : 0,
-			.last_error = trunk->last_error,
-			.last_error_wall_ms = trunk->last_error_wall_ms,
-		};
+		struct trunk_about about;
 
+		trunk_describe(&table->trunks[i], &about);
 		visit(&about, arg);
 	}
 }

@@ -9,11 +9,15 @@
  * of that less, so that a thousand of us do not come back at once. A password that is not taken waits the longest time at
  * once: carriers lock accounts. Retry-After is respected.
  * Health (health.c): OPTIONS every options_interval; any answer but 408 and 503 within TRUNK_PROBE_MS is a good one.
- * TRUNK_DOWN_AFTER bad ones in a row (asked faster after the first) make it down, TRUNK_UP_AFTER good ones up. It begins up.
- * A trunk is usable when it is up and, if it registers, registered.
+ * TRUNK_DOWN_AFTER bad ones in a row (asked faster after the first) make a target down, TRUNK_UP_AFTER good ones up. It begins up.
+ * A trunk is usable when one of its targets is up and, if it registers, registered.
+ * Targets (target.c; RFC 3263): a host by name is looked up at the start and whenever the time of the answer is over, so that a
+ * call never waits for it. Each target has its own health. A call goes to them in their order, those that answer first, and
+ * to the next one after silence, 503, or when sending fails (4.3); a registration the same. Calls go first to where we are
+ * registered. What was known stays in use while the name cannot be looked up.
  * Choice (choose.c): members by priority, among equals at random by weight (as RFC 2782 does it), usable ones only; for
  * emergency calls the others come last instead of never.
- * Limits: as configured; 10,000 trunks and groups; a trunk takes 2 KB and its rewriting patterns 2 KB each.
+ * Limits: as configured; 10,000 trunks and groups; TRUNK_TARGETS_MAX targets; a trunk takes 2 KB, a target 1 KB, a rewriting pattern 2 KB.
  */
 #ifndef CONTROLPLANE_TRUNK_TRUNK_H
 #define CONTROLPLANE_TRUNK_TRUNK_H
@@ -22,6 +26,7 @@
 #include "lib/config/config.h"
 
 struct auth;
+struct dns;
 struct loop;
 struct trunk;
 struct trunk_table;
@@ -36,6 +41,7 @@ enum {
 	TRUNK_UP_AFTER = 2,
 	TRUNK_NUMBER_SIZE = 130, /* a number after rewriting, with its terminator */
 	TRUNK_ERROR_SIZE = 96,
+	TRUNK_TARGETS_MAX = 8,
 };
 
 struct trunk_services {
@@ -43,6 +49,7 @@ struct trunk_services {
 	struct loop *loop;
 	struct transaction_layer *transactions;
 	struct auth *auth; /* for auth_answer */
+	struct dns *dns;   /* NULL: there are no names */
 };
 
 struct trunk_problem {
@@ -67,8 +74,8 @@ size_t trunk_choose(struct trunk_table *table, const char *target, bool is_emerg
 bool trunk_fails_over(const struct trunk_table *table, const char *target, unsigned status);
 /* A place for a call to it. ERR_LIMIT: calls, or calls per second; an emergency call passes both. */
 int trunk_take(struct trunk *trunk, bool is_emergency) WARN_UNUSED;
-/* A flow to it. ERR_NOT_FOUND, ERR_UNSUPPORTED. */
-int trunk_flow(struct trunk *trunk, struct transport_flow *ret_flow) WARN_UNUSED;
+/* Flows to its targets in the order to try them; those that do not answer OPTIONS only for an emergency call, last. */
+size_t trunk_flows(struct trunk *trunk, bool is_emergency, struct transport_flow ret_flows[TRUNK_TARGETS_MAX]);
 
 /* ---- calls from carriers ---- */
 /* The trunk whose peers have this address; of several the longest prefix; NULL: a stranger. */
@@ -86,17 +93,30 @@ int trunk_rewrite(const struct trunk *trunk, enum conf_rewrite_direction directi
 		  char ret_number[TRUNK_NUMBER_SIZE]) WARN_UNUSED;
 
 /* ---- what can be seen ---- */
+struct trunk_about_target {
+	enum transport_kind kind;
+	struct net_endpoint remote;
+	uint16_t priority, weight;
+	const char *health; /* state as the machine names it */
+	bool is_good, is_registered;
+};
 struct trunk_about {
 	const char *name, *host;
+	const char *resolution;   /* "known", "asked", "stale" or why it failed */
+	uint32_t resolve_s;       /* until it is looked up again; 0: an address */
 	const char *registration; /* state as the machine names it; "none" when it does not register */
-	const char *health;       /* the same */
+	const char *health;       /* the same, of its best target */
 	bool is_usable;
 	uint32_t calls, max_calls;     /* now; 0: no limit */
 	uint64_t total_calls, refused; /* since the start; refused: for want of a place */
 	uint32_t registered_s;         /* what is left of it */
 	const char *last_error;        /* "" none */
 	uint64_t last_error_wall_ms;
+	size_t target_count;
+	struct trunk_about_target targets[TRUNK_TARGETS_MAX];
 };
+void trunk_describe(const struct trunk *trunk, struct trunk_about *ret_about);
+struct trunk *trunk_find(struct trunk_table *table, const char *name); /* NULL: there is none */
 void trunk_walk(struct trunk_table *table, void (*visit)(const struct trunk_about *about, void *arg), void *arg);
 /* How many are usable; how many there are. */
 size_t trunk_count_usable(struct trunk_table *table, size_t *ret_total);

@@ -2,6 +2,7 @@
 #ifndef CONTROLPLANE_TRUNK_TRUNK_PRIVATE_H
 #define CONTROLPLANE_TRUNK_TRUNK_PRIVATE_H
 
+#include "controlplane/dns/dns.h"
 #include "controlplane/loop/loop.h"
 #include "controlplane/routing/routing.h"
 #include "controlplane/transaction/transaction.h"
@@ -24,6 +25,7 @@
 	X(REGISTER_ACCEPTED, "accepted")                                                                               \
 	X(REGISTER_CHALLENGED, "challenged") /* with a challenge that can be answered */                               \
 	X(REGISTER_TOO_BRIEF, "too_brief")   /* 423; the longer time is noted */                                       \
+	X(REGISTER_NEXT, "next")             /* this target does not answer, and there is another */                   \
 	X(REGISTER_REFUSED, "refused")       /* any other answer, or none */                                           \
 	X(REGISTER_DUE, "due")               /* the timer */                                                           \
 	X(REGISTER_STOP, "stop")
@@ -59,8 +61,12 @@ struct trunk_input {
 
 struct trunk_registration {
 	struct fsm fsm;
-	struct loop_timer timer;
+	struct loop_timer timer; /* the next one; while one is asked: its patience, if there is a next one */
 	struct transaction *request;
+	struct dns_target where;                    /* asked now, or last */
+	struct dns_target home;                     /* registered at, while until_ms is not 0 */
+	struct dns_target order[TRUNK_TARGETS_MAX]; /* of this round */
+	size_t order_count, order_next;
 	char call_id[33], tag[17];
 	uint32_t cseq;
 	uint32_t expires_s; /* to ask for */
@@ -76,6 +82,12 @@ struct trunk_health {
 	unsigned good, bad; /* in a row */
 };
 
+struct trunk_target {
+	struct trunk *trunk;
+	struct dns_target where;
+	struct trunk_health health;
+};
+
 struct trunk_rule {
 	const struct conf_rewrite *conf;
 	struct routing_pattern pattern;
@@ -85,7 +97,12 @@ struct trunk {
 	struct trunk_table *table;
 	const struct conf_trunk *conf;
 	struct trunk_registration registration;
-	struct trunk_health health;
+	struct trunk_target *targets[TRUNK_TARGETS_MAX];
+	size_t target_count;
+	struct dns_lookup lookup;
+	struct loop_timer resolve_timer;
+	int resolve_error; /* of the last look-up; ERR_AGAIN: there was none yet */
+	bool is_stale;
 	struct trunk_rule *rules;
 	struct bucket bucket;
 	uint32_t calls;
@@ -106,13 +123,24 @@ void register_init(struct trunk *trunk);
 void register_feed(struct trunk *trunk, enum register_event event, const struct trunk_input *input);
 void register_fini(struct trunk *trunk);
 bool register_is_good(const struct trunk *trunk); /* registered, or not wanted */
-void health_init(struct trunk *trunk);
-void health_feed(struct trunk *trunk, enum health_event event);
-void health_fini(struct trunk *trunk);
-bool health_is_good(const struct trunk *trunk);
+void register_soon(struct trunk *trunk);          /* where it was is gone: anew, elsewhere */
+void health_init(struct trunk_target *target);
+void health_feed(struct trunk_target *target, enum health_event event);
+void health_fini(struct trunk_target *target);
+bool health_is_good(const struct trunk_target *target);
+
+/* ---- target.c ---- */
+int target_init(struct trunk *trunk) WARN_UNUSED;
+void target_start(struct trunk *trunk);
+void target_stop(struct trunk *trunk);
+void target_fini(struct trunk *trunk);
+/* All of them in the order to try them now; ret_good, may be NULL: how many of them are good. */
+size_t target_order(struct trunk *trunk, struct dns_target ret_list[TRUNK_TARGETS_MAX], size_t *ret_good);
+bool target_is_good(const struct trunk *trunk, const struct dns_target *where);
+bool target_has_good(const struct trunk *trunk);
+int target_flow(struct trunk *trunk, const struct dns_target *where, struct transport_flow *ret_flow) WARN_UNUSED;
 
 bool trunk_is_usable(const struct trunk *trunk);
-struct trunk *trunk_find(struct trunk_table *table, const char *name);
 /* Notes and logs it. */
 void trunk_fail(struct trunk *trunk, const char *format, ...) PRINTF(2, 3);
 /* Begins a request to the trunk outside any dialog: everything up to CSeq. NULL: no way to it. */

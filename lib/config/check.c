@@ -359,11 +359,25 @@ static int check_extensions(struct conf_loader *loader)
 	return error;
 }
 
+static int check_dns(struct conf_loader *loader)
+{
+	const struct conf_strings *servers = &loader->conf->dns.servers;
+	struct net_endpoint server;
+
+	for (size_t i = 0; i < servers->len; i++)
+		if (net_endpoint_parse(view_of(servers->at[i]), 53, &server) != 0 || server.port == 0)
+			return conf_refuse(loader, config_lookup(loader->config, "dns.servers"),
+					   "dns.servers has \"%.60s\"; write an address such as \"192.0.2.53\" or "
+					   "\"192.0.2.53:5353\"",
+					   servers->at[i]);
+	return 0;
+}
+
 int conf_check(struct conf_loader *loader)
 {
 	static int (*const checks[])(struct conf_loader *) = {
-		check_sip,        check_security,  check_media,    check_events,     check_cdr,
-		check_monitoring, check_dataplane, check_dialplan, check_extensions, conf_check_trunks,
+		check_sip,       check_security, check_media,      check_events,      check_cdr, check_monitoring,
+		check_dataplane, check_dialplan, check_extensions, conf_check_trunks, check_dns,
 	};
 	int error = 0;
 

@@ -18,7 +18,7 @@ static const struct conf_trunk_group *find_group(const struct conf *conf, const 
 	return NULL;
 }
 
-/* The prefixes of its peers, and its own address when it registers. */
+/* The prefixes of its peers. */
 static int read_peers(struct conf_loader *loader, struct conf_trunk *trunk, size_t index)
 {
 	trunk->prefixes = arena_alloc(loader->arena, (trunk->peers.len + 1) * sizeof(*trunk->prefixes));
@@ -30,10 +30,60 @@ static int read_peers(struct conf_loader *loader, struct conf_trunk *trunk, size
 					   "peers of trunk \"%s\" has \"%.60s\"; write an address or a prefix such as "
 					   "\"198.51.100.0/24\"",
 					   trunk->name, trunk->peers.at[i]);
-	if (trunk->registers)
-		trunk->prefixes[trunk->prefix_count++] = (struct net_prefix){
-			trunk->remote.address, (uint8_t)(net_address_size(&trunk->remote.address) * 8)};
 	return 0;
+}
+
+/* Labels of letters, digits and "-"; the last one is not a number, so that a mistyped address is no name. */
+static bool is_name(struct view name)
+{
+	bool is_number = false;
+
+	if (name.size > 253)
+		return false;
+	if (name.size > 0 && name.at[name.size - 1] == '.')
+		name.size--;
+	do {
+		struct view label = view_cut(&name, '.');
+
+		is_number = true;
+		if (label.size == 0 || label.size > 63)
+			return false;
+		for (size_t i = 0; i < label.size; i++) {
+			char c = label.at[i];
+
+			if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+			      c == '_'))
+				return false;
+			is_number = is_number && c >= '0' && c <= '9';
+		}
+	} while (name.at);
+	return !is_number;
+}
+
+static bool split_host(struct conf_loader *loader, struct conf_trunk *trunk)
+{
+	struct net_endpoint remote;
+	char address[NET_ADDRESS_TEXT];
+	char name[256];
+	struct view rest = view_of(trunk->host), host;
+	uint32_t port = 0;
+
+	if (net_endpoint_parse(view_of(trunk->host), 1, &remote) == 0) {
+		struct net_endpoint other;
+		bool has_port = net_endpoint_parse(view_of(trunk->host), 2, &other) == 0 && other.port == remote.port;
+
+		trunk->host_name = conf_keep(loader, net_address_print(&remote.address, address));
+		trunk->host_port = has_port ? remote.port : 0;
+		return trunk->host_name && !net_address_is_any(&remote.address) &&
+		       !net_address_is_multicast(&remote.address) && remote.port > 0;
+	}
+	host = view_cut(&rest, ':');
+	if (!is_name(host) || (rest.at && (view_to_u32(rest, 65535, &port) != 0 || port == 0)) ||
+	    view_copy(host, name, sizeof(name)) != 0)
+		return false;
+	trunk->host_port = (uint16_t)port;
+	trunk->host_name = conf_keep(loader, name);
+	return trunk->host_name;
 }
 
 static int check_trunk(struct conf_loader *loader, size_t index)
@@ -44,16 +94,12 @@ static int check_trunk(struct conf_loader *loader, size_t index)
 	if (other)
 		return conf_refuse(loader, conf_blame_member(loader, "trunks", index, "name"),
 				   "trunk \"%s\" is there twice; the other one is at %s", trunk->name, other->where);
-	if (net_endpoint_parse(view_of(trunk->host), trunk->transport == CONF_TRANSPORT_TLS ? 5061 : 5060,
-			       &trunk->remote) != 0 ||
-	    net_address_is_any(&trunk->remote.address) || net_address_is_multicast(&trunk->remote.address) ||
-	    trunk->remote.port == 0)
-		return conf_refuse(
-			loader, conf_blame_member(loader, "trunks", index, "host"),
-			"host \"%.80s\" of trunk \"%s\" is no address, and names are not looked up; write one "
-			"such as \"192.0.2.5:5060\"",
-			trunk->host, trunk->name);
-	if (!(loader->conf->sip.transports & 1u << trunk->transport))
+	if (!split_host(loader, trunk))
+		return conf_refuse(loader, conf_blame_member(loader, "trunks", index, "host"),
+				   "host \"%.80s\" of trunk \"%s\" is neither a name nor an address; write one such as "
+				   "\"sip.example.net\" or \"192.0.2.5:5060\"",
+				   trunk->host, trunk->name);
+	if (trunk->transport != CONF_TRUNK_AUTO && !(loader->conf->sip.transports & 1u << trunk->transport))
 		return conf_refuse(loader, conf_blame_member(loader, "trunks", index, "transport"),
 				   "trunk \"%s\" has a transport that sip.transport does not have; add it there",
 				   trunk->name);

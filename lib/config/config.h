@@ -192,8 +192,18 @@ struct conf_dialplan {
 	size_t route_count;
 };
 
+enum conf_family { CONF_FAMILY_IPV4, CONF_FAMILY_IPV6 };
+
+struct conf_dns {
+	struct conf_strings servers; /* "192.0.2.53", "[2001:db8::53]:5353"; empty: those of /etc/resolv.conf */
+	uint32_t timeout_ms, tries;
+	uint32_t cache_size; /* names and types */
+	unsigned prefer;     /* enum conf_family: whose addresses are tried first */
+};
+
 struct conf {
 	struct conf_sip sip;
+	struct conf_dns dns;
 	struct conf_auth auth;
 	struct conf_security security;
 	struct conf_media media;

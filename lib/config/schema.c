@@ -48,6 +48,9 @@
 static const char *const transport_names[] = {"udp", "tcp", "tls", NULL};
 static const char *const tls_verifies[] = {"no", "if_given", "required", NULL};
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
+/* As above, and CONF_TRUNK_AUTO. */
+static const char *const trunk_transport_names[] = {"udp", "tcp", "tls", "auto", NULL};
+static const char *const families[] = {"ipv4", "ipv6", NULL};
 static const char *const digest_names[] = {"md5", "sha-256", NULL};
 static const char *const media_modes[] = {"bypass", "transcode", NULL};
 static const char *const dtmf_modes[] = {"auto", "rfc4733", "info", "inband", NULL};
@@ -204,6 +207,18 @@ static const struct schema_row cdr_rows[] = {
 };
 static const struct schema_group cdr_group = GROUP_OF(cdr_rows, struct conf_cdr);
 
+static const struct schema_row dns_rows[] = {
+	ROW("servers", struct conf_dns, servers, 0, 8, "", "",
+	    "Name servers, \"192.0.2.53\", \"[2001:db8::53]:5353\"; empty: those of /etc/resolv.conf."),
+	ROW("timeout", struct conf_dns, timeout_ms, 100, 30000, "2000", "ms",
+	    "For an answer; twice as long for each further try."),
+	ROW("tries", struct conf_dns, tries, 1, 10, "2", "", "Questions to each server."),
+	ROW("cache_size", struct conf_dns, cache_size, 64, 1000000, "10000", "answers",
+	    "Answers that are kept for their time."),
+	CHOICE("prefer", struct conf_dns, prefer, families, "ipv4", "Whose addresses of a server are tried first."),
+};
+static const struct schema_group dns_group = GROUP_OF(dns_rows, struct conf_dns);
+
 static const struct schema_row store_rows[] = {
 	ROW("url", struct conf_store, url, 0, 1000, "sqlite:./voxlane.db", "",
 	    "sqlite:PATH, or postgresql://USER:PASSWORD@HOST/DATABASE; \"\": none, and registrations end with the "
@@ -329,14 +344,16 @@ static const struct schema_group rewrite_group = GROUP_OF(rewrite_rows, struct c
 static const struct schema_row trunk_rows[] = {
 	ROW("name", struct conf_trunk, name, 1, 64, NULL, "", "A name of your choice, unique among trunks and groups."),
 	ROW("host", struct conf_trunk, host, 1, 255, NULL, "",
-	    "The carrier's address with its port, \"192.0.2.5:5060\", \"[2001:db8::5]:5060\"."),
-	CHOICE("transport", struct conf_trunk, transport, transport_names, "udp", "How to reach it."),
+	    "The carrier's name or address, \"sip.example.net\", \"192.0.2.5:5070\"; a name without port is looked up "
+	    "by SRV."),
+	CHOICE("transport", struct conf_trunk, transport, trunk_transport_names, "auto",
+	       "How to reach it; auto: as DNS says (NAPTR, SRV), else by UDP."),
 	ROW("tls_verify", struct conf_trunk, tls_verify, 0, 0, "true", "",
 	    "Over TLS: its certificate has to be valid and host's own (RFC 5922)."),
 	ROW("username", struct conf_trunk, username, 0, 128, "", "", "For the carrier's challenges."),
 	ROW("password", struct conf_trunk, password, 0, 128, "", "", "For the carrier's challenges."),
 	ROW("register", struct conf_trunk, registers, 0, 0, "false", "",
-	    "Register there as username; calls from host's address are the trunk's then."),
+	    "Register there as username; calls from host's addresses are the trunk's then."),
 	ROW("expires", struct conf_trunk, expires_s, 60, 86400, "600", "s", "Registration time to ask for."),
 	ROW("realm", struct conf_trunk, realm, 0, 128, "", "",
 	    "Only challenges of this realm are answered; \"\": of any."),
@@ -349,7 +366,7 @@ static const struct schema_row trunk_rows[] = {
 	ROW("calls_per_second", struct conf_trunk, calls_per_second, 0, 100000, "0", "calls/s",
 	    "New calls to it; 0: no limit."),
 	ROW("answer_timeout", struct conf_trunk, answer_timeout_ms, 500, 32000, "4000", "ms",
-	    "Without any response in this time the next member of the group is tried."),
+	    "Without any response in this time the next address of it, or member of the group, is tried."),
 	ROW("codecs", struct conf_trunk, codecs, 0, 32, "", "",
 	    "Codecs offered to it, by name, \"PCMA\", best first; empty: those of the caller, or media.codecs."),
 	CHOICE("dtmf", struct conf_trunk, dtmf, dtmf_modes, "auto",
@@ -398,6 +415,7 @@ static const struct schema_group extension_group = GROUP_OF_WITH_WHERE(extension
 
 static const struct schema_row root_rows[] = {
 	GROUP("sip", struct conf, sip, &sip_group, "Signalling."),
+	GROUP("dns", struct conf, dns, &dns_group, "How names of carriers are looked up."),
 	GROUP("auth", struct conf, auth, &auth_group, "Digest authentication of phones."),
 	GROUP("security", struct conf, security, &security_group, "Who is not listened to."),
 	GROUP("media", struct conf, media, &media_group, "Media, as both daemons see it."),

@@ -6,6 +6,9 @@
 
 #include "lib/net/net.h"
 
+/* Of a trunk, behind the values of enum conf_transport: as DNS says, UDP when it does not. */
+#define CONF_TRUNK_AUTO CONF_TRANSPORT_COUNT
+
 struct conf_strings {
 	const char **at;
 	size_t len;
@@ -27,7 +30,7 @@ struct conf_rewrite {
 struct conf_trunk {
 	const char *name;                /* unique among trunks and groups */
 	const char *host;                /* as written: the Request-URI and From of what goes there */
-	unsigned transport;              /* enum conf_transport */
+	unsigned transport;              /* enum conf_transport, or CONF_TRUNK_AUTO */
 	bool tls_verify;                 /* over TLS: its certificate has to be host's */
 	const char *username, *password; /* for its challenges; "" none */
 	bool registers;
@@ -47,8 +50,9 @@ struct conf_trunk {
 	size_t rewrite_count;
 	const char *where; /* "file:line" */
 	/* what the checks make of it */
-	struct net_endpoint remote;  /* of host */
-	struct net_prefix *prefixes; /* of peers; with registers its own address too */
+	const char *host_name;       /* host without its port: a name or an address, without brackets */
+	uint16_t host_port;          /* 0: none was written */
+	struct net_prefix *prefixes; /* of peers */
 	size_t prefix_count;
 };
 

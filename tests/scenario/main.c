@@ -122,6 +122,7 @@ void host_init(const char *path)
 	    loop_new_sim(1, 1767225600000, &host.loop) < 0 ||
 	    sim_network_new(host.loop, on_packet, NULL, &host.network) < 0)
 		scenario_fail("out of memory");
+	fake_dns_init(&host.names, host.loop);
 	variable_set(VIEW("server"), VIEW("192.0.2.1"));
 	script_read(&host.script, path);
 }
@@ -142,6 +143,7 @@ void host_fini(void)
 	while ((link = list_first(&host.phones)))
 		phone_free(LIST_ENTRY(link, struct phone, link));
 	events_free();
+	fake_dns_fini(&host.names);
 	sim_network_free(host.network);
 	loop_free(host.loop);
 	auth_free(host.auth);

@@ -54,6 +54,13 @@ static void copy_option(struct view rest, const char *name, char *buffer, size_t
 	}
 }
 
+/* dns NAME SRV ... and the like: fake_dns.h */
+static void step_dns(struct view rest)
+{
+	if (!fake_dns_do(&host.names, rest))
+		scenario_fail("not a line of a name server");
+}
+
 /* phone A 192.0.2.10:5060 [tcp] [user=1000] [password=x] [domain=example.org] */
 static void step_phone(struct view rest)
 {
@@ -357,7 +364,7 @@ static const struct {
 	{"again", step_again},         {"expect", step_expect},   {"lose", step_lose}, {"advance", step_advance},
 	{"duplicate", step_duplicate}, {"delay", step_delay},     {"heal", step_heal}, {"refuse", step_refuse},
 	{"ignore", step_ignore},       {"do", step_do},           {"set", step_set},   {"register", step_register},
-	{"invite", step_invite},       {"message", step_message},
+	{"invite", step_invite},       {"message", step_message}, {"dns", step_dns},
 };
 
 static void run_step(const struct step *step)

@@ -13,6 +13,7 @@
 #include "controlplane/loop/loop.h"
 #include "controlplane/transport/sim.h"
 #include "lib/sip/sip.h"
+#include "tests/scenario/fake_dns.h"
 
 #include <setjmp.h>
 
@@ -50,6 +51,7 @@ bool matches(struct view pattern, struct view text);
 struct host {
 	struct loop *loop;
 	struct sim_network *network;
+	struct fake_dns names;      /* the name server */
 	struct net_endpoint server; /* where the system shall listen */
 	struct script script;
 	const struct step *step; /* running now; NULL before the first */

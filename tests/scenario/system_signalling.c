@@ -14,6 +14,7 @@
  * do record          the newest call detail record as an event: its JSON line
  * do subscriptions   an event "subscriptions N"
  * do trunks          an event for each trunk: "NAME REGISTRATION, HEALTH, usable|not usable, N calls: LAST ERROR"
+ * do targets         an event for each target of each trunk: "NAME udp ENDPOINT HEALTH[ registered]"; then "NAME known|asked|..."
  * do lag MS          the signalling loop is that far behind from now on
  * do drain           as SIGTERM does
  */
@@ -90,8 +91,11 @@ static void open_records(struct system *system)
 
 static void start(struct system *system)
 {
-	struct signalling_options options = {
-		.conf = system->conf, .loop = host.loop, .metrics = &system->metrics, .cdr = system->cdr};
+	struct signalling_options options = {.conf = system->conf,
+					     .loop = host.loop,
+					     .metrics = &system->metrics,
+					     .cdr = system->cdr,
+					     .names = fake_dns_source(&host.names)};
 	struct transport_options listens = {.listens = {{TRANSPORT_UDP, host.server}, {TRANSPORT_TCP, host.server}},
 					    .listen_count = 2};
 	struct signalling_problem problem;
@@ -189,6 +193,18 @@ static void show_trunk(const struct trunk_about *about, void *arg)
 		       about->last_error[0] ? about->last_error : "no error");
 }
 
+static void show_targets(const struct trunk_about *about, void *arg)
+{
+	for (size_t i = 0; i < about->target_count; i++) {
+		char remote[NET_ENDPOINT_TEXT];
+
+		scenario_event("%s %s %s %s%s", about->name, transport_kind_parameter(about->targets[i].kind),
+			       net_endpoint_print(&about->targets[i].remote, remote), about->targets[i].health,
+			       about->targets[i].is_registered ? " registered" : "");
+	}
+	scenario_event("%s %s", about->name, about->resolution);
+}
+
 static void set_lag(struct view text)
 {
 	uint32_t lag_ms;
@@ -279,6 +295,8 @@ static bool command(void *arg, struct view line)
 		scenario_event("subscriptions %u", subscription_count(system->signalling->subscriptions));
 	} else if (take_word(&line, "trunks")) {
 		trunk_walk(system->signalling->trunks, show_trunk, NULL);
+	} else if (take_word(&line, "targets")) {
+		trunk_walk(system->signalling->trunks, show_targets, NULL);
 	} else if (take_word(&line, "lag")) {
 		set_lag(line);
 	} else if (take_word(&line, "drain")) {

@@ -1,12 +1,17 @@
 /* Rows of test_config.c: a name, a wrong file, the exact line that its author gets to read. */
 {"unknown group", "sipp: { };", "test.conf:1: unknown key sipp; did you mean sip?"},
 	{"trunk without a host", "trunks = (\n { name = \"a\"; } );",
-	 "test.conf:2: trunks[0] has no host; add it (The carrier's address with its port, \"192.0.2.5:5060\", "
-	 "\"[2001:db8::5]:5060\".)"},
-	{"trunk with a name for its host", "trunks = (\n { name = \"a\";\n host = \"sip.carrier.example\"; } );",
-	 "test.conf:3: host \"sip.carrier.example\" of trunk \"a\" is no address, and names are not looked up; write "
-	 "one "
-	 "such as \"192.0.2.5:5060\""},
+	 "test.conf:2: trunks[0] has no host; add it (The carrier's name or address, \"sip.example.net\", "
+	 "\"192.0.2.5:5070\"; a name without port is looked up by SRV.)"},
+	{"trunk with nonsense for its host", "trunks = (\n { name = \"a\";\n host = \"sip:carrier.example\"; } );",
+	 "test.conf:3: host \"sip:carrier.example\" of trunk \"a\" is neither a name nor an address; write one such as "
+	 "\"sip.example.net\" or \"192.0.2.5:5060\""},
+	{"trunk at half an address", "trunks = (\n { name = \"a\";\n host = \"192.0.2\"; } );",
+	 "test.conf:3: host \"192.0.2\" of trunk \"a\" is neither a name nor an address; write one such as "
+	 "\"sip.example.net\" or \"192.0.2.5:5060\""},
+	{"name server by name", "dns: {\n servers = [ \"ns.example.net\" ]; };",
+	 "test.conf:2: dns.servers has \"ns.example.net\"; write an address such as \"192.0.2.53\" or "
+	 "\"192.0.2.53:5353\""},
 	{"trunk twice",
 	 "trunks = ( { name = \"a\"; host = \"192.0.2.5\"; },\n { name = \"a\"; host = \"192.0.2.6\"; } );",
 	 "test.conf:2: trunk \"a\" is there twice; the other one is at test.conf:1"},
