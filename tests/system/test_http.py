@@ -229,7 +229,7 @@ def test_http_without_media_engine(world):
 
 def test_http_metrics_for_promtool(world):
     if not shutil.which("promtool"):
-        raise Skip("promtool is not installed (Debian's package prometheus would start a server on port 9090)")
+        raise Skip("promtool is not installed (Debian's package prometheus)")
     node = Node(world, "--calls", "3")
     status, _, page = node.curl("/metrics", url=node.metrics_url)
     answer = subprocess.run(["promtool", "check", "metrics"], input=page + "\n", capture_output=True, text=True, timeout=30)
