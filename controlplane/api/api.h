@@ -24,14 +24,15 @@
 
 struct loop;
 
-#define API_ROWS_MAX     1000
-#define API_ASK_MS       2000
-#define API_STORE_MS     12000
-#define API_BODY_MAX     65536
-#define API_ID_SIZE      64 /* terminators included; longer text is cut by the source */
-#define API_TEXT_SIZE    128
-#define API_CALL_LEGS    4
-#define API_HISTORY_SIZE 32768 /* longer is cut */
+#define API_ROWS_MAX       1000
+#define API_SIGNALLING_MAX 31 /* beside the first */
+#define API_ASK_MS         2000
+#define API_STORE_MS       12000
+#define API_BODY_MAX       65536
+#define API_ID_SIZE        64 /* terminators included; longer text is cut by the source */
+#define API_TEXT_SIZE      128
+#define API_CALL_LEGS      4
+#define API_HISTORY_SIZE   32768 /* longer is cut */
 
 /* ---- what the sources fill in; all text terminated, any bytes ---- */
 struct api_leg_row {
@@ -120,9 +121,16 @@ struct api_page {
 };
 
 /* Each is called on the signalling thread. NULL is answered with 501 `unsupported`; `status` is needed. */
-struct api_sources {
-	struct loop *signalling;
+struct api_signalling {
+	struct loop *loop;
 	void *arg;
+};
+/* A question visits the signalling threads in their order; each is asked for its own. */
+struct api_sources {
+	struct loop *signalling; /* of the first, which alone is asked for registrations */
+	void *arg;
+	struct api_signalling others[API_SIGNALLING_MAX];
+	unsigned other_count;
 	void (*status)(void *arg, struct api_status *ret_status);
 	size_t (*calls)(void *arg, const struct api_page *page, struct api_call_row *rows, size_t *ret_total);
 	size_t (*registrations)(void *arg, const struct api_page *page, struct api_registration_row *rows,

@@ -92,6 +92,7 @@ struct api_question {
 	struct list link; /* in api->questions */
 	struct loop_timer deadline;
 	struct loop_message message; /* to the signalling thread, and back */
+	unsigned at;                 /* the signalling thread that has it: 0 is the first */
 	size_t size;                 /* of this struct with its rows */
 	/* filled in by fetch */
 	int error;
@@ -107,6 +108,7 @@ enum api_route_flags {
 	API_OPEN = 1 << 0,       /* no token */
 	API_ON_METRICS = 1 << 1, /* also on the port of the metrics */
 	API_BODY = 1 << 3,       /* the request has a JSON object */
+	API_EACH = 1 << 4,       /* every signalling thread is asked, not the first alone */
 	API_SHOW_LATE = 1 << 2,  /* show also answers when the signalling thread does not */
 	API_ON_STORE = 1 << 4,   /* fetch runs on the store's thread, in a transaction */
 };
@@ -163,6 +165,9 @@ void api_answer_error(struct api_question *question, enum api_error error, const
 void api_answer_invalid(struct api_question *question); /* with question->field and why */
 void api_refuse(struct http_request *request, enum api_error error, const char *message, const char *field,
 		const struct http_header *extra);
+
+/* Within fetch: what the functions of api_sources want of the signalling thread that is asked. */
+void *api_source_arg(const struct api_question *question);
 
 /* ---- fetch and show of the rows ---- */
 void api_fetch_status(struct api_question *question);

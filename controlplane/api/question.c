@@ -1,5 +1,5 @@
 /* Questions: from the API thread to the signalling thread, or the store's, and back, by messages. The question travels as a whole; while
- * it is away only that thread touches its rows. */
+ * it is away only the thread that has it touches its rows. */
 #include "controlplane/api/api_private.h"
 
 #include <stdlib.h>
@@ -30,14 +30,29 @@ static void on_return(void *arg)
 static void on_arrival(void *arg)
 {
 	struct api_question *question = arg;
+	const struct api_sources *sources;
 
 	if (!question->api) {
 		question_free(question);
 		return;
 	}
 	question->route->fetch(question);
+	sources = &question->api->options.sources;
+	if (question->route->flags & API_EACH && question->at < sources->other_count) {
+		question->at++;
+		loop_message_init(&question->message, on_arrival, question);
+		loop_post(sources->others[question->at - 1].loop, &question->message);
+		return;
+	}
 	loop_message_init(&question->message, on_return, question);
 	loop_post(question->api->loop, &question->message);
+}
+
+void *api_source_arg(const struct api_question *question)
+{
+	const struct api_sources *sources = &question->api->options.sources;
+
+	return question->at == 0 ? sources->arg : sources->others[question->at - 1].arg;
 }
 
 /* Store's thread. */

@@ -2,12 +2,13 @@
  * the API thread. */
 #include "controlplane/api/api_private.h"
 
+/* The part of the page that the threads asked before have left. */
 static struct api_page page_of(const struct api_question *question)
 {
 	const struct api_query *query = &question->query;
 
-	return (struct api_page){.offset = query->offset,
-				 .capacity = query->limit,
+	return (struct api_page){.offset = query->offset - MIN(query->offset, question->total),
+				 .capacity = query->limit - question->count,
 				 .call = query->call_id[0] ? query->call_id : NULL,
 				 .user = query->user[0] ? query->user : NULL};
 }
@@ -114,9 +115,13 @@ static void fetch_calls(struct api_question *question, const struct api_page *pa
 {
 	const struct api_sources *sources = &question->api->options.sources;
 
+	size_t total = 0;
+
 	question->error = sources->calls ? 0 : ERR_UNSUPPORTED;
 	if (sources->calls)
-		question->count = sources->calls(sources->arg, page, calls_of(question), &question->total);
+		question->count +=
+			sources->calls(api_source_arg(question), page, calls_of(question) + question->count, &total);
+	question->total += total;
 }
 
 void api_fetch_calls(struct api_question *question)
@@ -133,7 +138,7 @@ void api_show_calls(struct api_question *question)
 
 void api_fetch_call(struct api_question *question)
 {
-	const struct api_page page = {.capacity = 1, .call = question->id};
+	const struct api_page page = {.capacity = 1 - question->count, .call = question->id};
 
 	fetch_calls(question, &page);
 	if (question->error == 0 && question->count == 0)
@@ -150,7 +155,9 @@ void api_fetch_hang_up(struct api_question *question)
 {
 	const struct api_sources *sources = &question->api->options.sources;
 
-	question->error = sources->hang_up ? sources->hang_up(sources->arg, question->id) : ERR_UNSUPPORTED;
+	if (question->at > 0 && question->error != ERR_NOT_FOUND)
+		return;
+	question->error = sources->hang_up ? sources->hang_up(api_source_arg(question), question->id) : ERR_UNSUPPORTED;
 }
 
 void api_show_hang_up(struct api_question *question)
@@ -268,10 +275,13 @@ void api_fetch_streams(struct api_question *question)
 {
 	const struct api_sources *sources = &question->api->options.sources;
 	struct api_page page = page_of(question);
+	size_t total = 0;
 
 	question->error = sources->streams ? 0 : ERR_UNSUPPORTED;
 	if (sources->streams)
-		question->count = sources->streams(sources->arg, &page, streams_of(question), &question->total);
+		question->count += sources->streams(api_source_arg(question), &page,
+						    streams_of(question) + question->count, &total);
+	question->total += total;
 }
 
 void api_show_streams(struct api_question *question)

@@ -23,7 +23,18 @@ void api_fetch_status(struct api_question *question)
 {
 	const struct api_sources *sources = &question->api->options.sources;
 
-	sources->status(sources->arg, status_of(question));
+	struct api_status *sum = status_of(question), own;
+
+	if (question->at == 0) {
+		sources->status(sources->arg, sum);
+		return;
+	}
+	sources->status(api_source_arg(question), &own);
+	sum->active_calls += own.active_calls;
+	sum->active_sessions += own.active_sessions;
+	sum->total_calls += own.total_calls;
+	sum->streams += own.streams;
+	sum->orphan_streams += own.orphan_streams;
 }
 
 static uint64_t uptime_ms(const struct api *api)

@@ -15,8 +15,11 @@ void api_fetch_history(struct api_question *question)
 	const struct api_sources *sources = &question->api->options.sources;
 	struct text text;
 
+	if (question->at > 0 && question->error != ERR_NOT_FOUND)
+		return;
 	text_init(&text, history_of(question), API_HISTORY_SIZE);
-	question->error = sources->history ? sources->history(sources->arg, question->id, &text) : ERR_UNSUPPORTED;
+	question->error =
+		sources->history ? sources->history(api_source_arg(question), question->id, &text) : ERR_UNSUPPORTED;
 }
 
 void api_show_history(struct api_question *question)
@@ -104,11 +107,19 @@ void api_fetch_trace(struct api_question *question)
 	const struct api_sources *sources = &question->api->options.sources;
 	struct api_trace trace = {0};
 
+	struct api_trace_row *sum = trace_of(question), own = {.written = 0};
+
+	if (question->at > 0 && question->error != 0)
+		return;
 	question->error = sources->trace ? 0 : ERR_UNSUPPORTED;
 	if (question->error == 0 && question->body)
 		question->error = read_trace(question, &trace);
 	if (question->error == 0)
-		question->error = sources->trace(sources->arg, question->body ? &trace : NULL, trace_of(question));
+		question->error = sources->trace(api_source_arg(question), question->body ? &trace : NULL, &own);
+	sum->now = own.now;
+	sum->written += own.written;
+	sum->lost += own.lost;
+	sum->last_errno = sum->last_errno ? sum->last_errno : own.last_errno;
 }
 
 static json_t *peer_document(const struct net_prefix *peer)

@@ -1,4 +1,4 @@
-/* voxlane-controlplane: starts the parts in the order of one array, runs two threads (signalling, and this one for
+/* voxlane-controlplane: starts the parts in the order of one array, runs its threads (signalling workers, and this one for
  * HTTP and signals), and ends the parts in the reverse order. */
 #include <errno.h>
 #include <malloc.h>
@@ -18,11 +18,27 @@
 #include "controlplane/loop/loop.h"
 #include "controlplane/metrics/metrics.h"
 #include "controlplane/store/store.h"
+#include "controlplane/worker/worker.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
 #include "lib/options/options.h"
 
 enum { COUNT_EVERY_MS = 1000, DRAIN_MS = 3000, DRAIN_LOOK_MS = 20 };
+
+/* A signalling worker: its thread and all that belongs to it. */
+struct program_worker {
+	struct program *program;
+	struct loop *loop;
+	struct signalling *signalling;
+	struct transport *transport;
+	struct app_tls_log tls_log;
+	struct loop_timer count_timer, drain_timer;
+	uint64_t drain_until_ms;
+	struct loop_message end; /* drain, then stop */
+	bool is_drained;
+	pthread_t thread;
+	bool is_running;
+};
 
 struct program {
 	struct options options;
@@ -30,19 +46,16 @@ struct program {
 	struct metrics metrics;
 	struct store *store;
 	struct cdr *cdr;
-	struct loop *signalling_loop, *api_loop;
-	struct signalling *signalling;
+	struct loop *api_loop;
 	struct tls_context *tls; /* NULL: SIP is not spoken over TLS */
-	struct app_tls_log tls_log;
-	struct transport *transport;
+	struct worker_group *group;
+	struct program_worker workers[WORKERS_MAX];
+	unsigned worker_count;
+	_Atomic unsigned drained; /* workers that wait for nobody any more */
 	struct api *api;
 	struct reload reload;
 	struct loop_signals signals;
-	struct loop_timer count_timer, drain_timer;
-	uint64_t drain_until_ms;
-	struct loop_message end; /* to the signalling thread: drain, then stop */
 	struct loop_message ended;
-	pthread_t thread;
 	char problem[768];
 };
 
@@ -72,10 +85,14 @@ static int start_log(struct program *program)
 
 static int start_loops(struct program *program)
 {
-	int error = loop_new_real(&program->signalling_loop);
+	int error = loop_new_real(&program->api_loop);
 
 	if (error == 0)
-		error = loop_new_real(&program->api_loop);
+		error = worker_group_new(program->worker_count, &program->group);
+	for (unsigned i = 0; error == 0 && i < program->worker_count; i++) {
+		program->workers[i].program = program;
+		error = loop_new_real(&program->workers[i].loop);
+	}
 	if (error == 0) {
 		uint64_t seed;
 
@@ -87,8 +104,10 @@ static int start_loops(struct program *program)
 
 static void stop_loops(struct program *program)
 {
-	loop_free(program->signalling_loop);
+	for (unsigned i = 0; i < program->worker_count; i++)
+		loop_free(program->workers[i].loop);
 	loop_free(program->api_loop);
+	worker_group_free(program->group);
 }
 
 static int start_store(struct program *program)
@@ -116,13 +135,13 @@ static int start_cdr(struct program *program)
 				      .never_rotates = conf->rotation == CONF_ROTATION_NONE,
 				      .retention_days = conf->retention_days,
 				      .store = program->store,
-				      .loop = program->signalling_loop};
+				      .loop = program->workers[0].loop};
 	struct cdr_problem problem = {""};
 	int error;
 
 	if (!conf->enabled)
 		return 0;
-	error = cdr_open(&options, loop_wall_ms(program->signalling_loop), &program->cdr, &problem);
+	error = cdr_open(&options, loop_wall_ms(program->api_loop), &program->cdr, &problem);
 	return error ? fail(program, error, problem.text) : 0;
 }
 
@@ -133,20 +152,27 @@ static void stop_cdr(struct program *program)
 
 static int start_signalling(struct program *program)
 {
-	struct signalling_options options = {.conf = program->conf,
-					     .loop = program->signalling_loop,
-					     .metrics = &program->metrics,
-					     .cdr = program->cdr,
-					     .store = program->store};
 	struct signalling_problem problem;
-	int error = signalling_new(&options, &program->signalling, &problem);
+	int error = 0;
 
+	for (unsigned i = 0; error == 0 && i < program->worker_count; i++) {
+		struct signalling_options options = {.conf = program->conf,
+						     .loop = program->workers[i].loop,
+						     .metrics = &program->metrics,
+						     .cdr = program->cdr,
+						     .store = program->store,
+						     .worker = worker_group_get(program->group, i),
+						     .first = program->workers[0].signalling};
+
+		error = signalling_new(&options, &program->workers[i].signalling, &problem);
+	}
 	return error ? fail(program, error, problem.text) : 0;
 }
 
 static void stop_signalling(struct program *program)
 {
-	signalling_free(program->signalling);
+	for (unsigned i = program->worker_count; i-- > 0;)
+		signalling_free(program->workers[i].signalling);
 }
 
 /* 0.0.0.0 and :: stand for every address of this machine, of both families. */
@@ -167,7 +193,7 @@ static void add_listens(struct transport_options *options, const struct conf_sip
 static int start_tls(struct program *program)
 {
 	struct tls_problem problem;
-	int error = app_tls_new(program->conf, loop_wall_ms(program->signalling_loop), &program->tls, &problem);
+	int error = app_tls_new(program->conf, loop_wall_ms(program->api_loop), &program->tls, &problem);
 
 	return error ? fail(program, error, problem.text) : 0;
 }
@@ -177,38 +203,72 @@ static void stop_tls(struct program *program)
 	tls_context_free(program->tls);
 }
 
-static int start_transport(struct program *program)
+/* Sharing ports would let a second server start unnoticed beside us: this asks for them alone first. */
+static int ask_for_ports(struct program *program, const struct transport_options *options,
+			 struct transport_problem *problem)
 {
-	static const enum transport_kind kinds[CONF_TRANSPORT_COUNT] = {TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_TLS};
-	const struct conf_sip *sip = &program->conf->sip;
-	struct transport_receiver receiver = signalling_receiver(program->signalling);
-	struct transport_options options = {.advertised = sip->advertised_ip,
-					    .dscp = 24 /* CS3, RFC 4594 */,
-					    .connections_max = sip->max_connections,
-					    .connections_per_source = sip->connections_per_source,
-					    .handshakes_max = sip->tls_handshakes,
-					    .handshakes_per_source = sip->tls_handshakes_per_source,
-					    .tls = program->tls,
-					    .on_handshake = app_tls_on_handshake,
-					    .arg = &program->tls_log};
+	struct transport_options alone = *options;
+	struct transport_receiver nobody = {.on_message = NULL};
+	struct transport *transport;
+	int error;
+
+	alone.shares_ports = false;
+	error = transport_new(program->workers[0].loop, &alone, &nobody, &transport, problem);
+	if (error == 0)
+		transport_free(transport);
+	return error;
+}
+
+static int start_worker_transport(struct program_worker *worker, struct transport_options *options)
+{
+	struct transport_receiver receiver = signalling_receiver(worker->signalling);
 	struct transport_problem problem = {""};
 	struct signalling_problem start_problem = {""};
 	int error;
 
-	program->tls_log.loop = program->signalling_loop;
+	worker->tls_log.loop = worker->loop;
+	options->arg = &worker->tls_log;
+	error = transport_new(worker->loop, options, &receiver, &worker->transport, &problem);
+	if (error)
+		return fail(worker->program, error, problem.text);
+	error = signalling_start(worker->signalling, worker->transport, &start_problem);
+	return error ? fail(worker->program, error, start_problem.text) : 0;
+}
+
+static int start_transport(struct program *program)
+{
+	static const enum transport_kind kinds[CONF_TRANSPORT_COUNT] = {TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_TLS};
+	const struct conf_sip *sip = &program->conf->sip;
+	struct transport_options options = {.advertised = sip->advertised_ip,
+					    .dscp = 24 /* CS3, RFC 4594 */,
+					    .connections_max = MAX(sip->max_connections / program->worker_count, 1u),
+					    .connections_per_source = sip->connections_per_source,
+					    .handshakes_max = MAX(sip->tls_handshakes / program->worker_count, 1u),
+					    .handshakes_per_source = sip->tls_handshakes_per_source,
+					    .tls = program->tls,
+					    .on_handshake = app_tls_on_handshake,
+					    .shares_ports = program->worker_count > 1};
+	struct transport_problem problem = {""};
+	int error = 0;
+
 	for (unsigned i = 0; i < CONF_TRANSPORT_COUNT; i++)
 		if (sip->transports & 1u << i)
 			add_listens(&options, sip, kinds[i]);
-	error = transport_new(program->signalling_loop, &options, &receiver, &program->transport, &problem);
+	if (options.shares_ports)
+		error = ask_for_ports(program, &options, &problem);
 	if (error)
 		return fail(program, error, problem.text);
-	error = signalling_start(program->signalling, program->transport, &start_problem);
-	return error ? fail(program, error, start_problem.text) : 0;
+	for (unsigned i = 0; error == 0 && i < program->worker_count; i++)
+		error = start_worker_transport(&program->workers[i], &options);
+	return error;
 }
 
 static void stop_transport(struct program *program)
 {
-	transport_free(program->transport);
+	for (unsigned i = 0; i < program->worker_count; i++) {
+		worker_set_transport(worker_group_get(program->group, i), NULL);
+		transport_free(program->workers[i].transport);
+	}
 }
 
 static int start_api(struct program *program)
@@ -231,7 +291,9 @@ static int start_api(struct program *program)
 
 	gethostname(node, sizeof(node) - 1);
 	options.node = node;
-	signalling_sources(program->signalling, &options.sources);
+	signalling_sources(program->workers[0].signalling, &options.sources);
+	for (unsigned i = 1; i < program->worker_count; i++)
+		signalling_add_source(program->workers[i].signalling, &options.sources);
 	error = api_new(program->api_loop, &options, &program->api, &problem);
 	return error ? fail(program, error, problem.text) : 0;
 }
@@ -248,26 +310,32 @@ static void on_ended(void *arg)
 	loop_stop(((struct program *)arg)->api_loop);
 }
 
+/* A worker that is empty turns on until all are: its connections are used by the others. */
 static void on_drain(void *arg)
 {
-	struct program *program = arg;
-	struct loop *loop = program->signalling_loop;
+	struct program_worker *worker = arg;
+	struct program *program = worker->program;
+	struct loop *loop = worker->loop;
 
-	if (!signalling_is_empty(program->signalling) && loop_now_ms(loop) < program->drain_until_ms) {
-		loop_timer_start(loop, &program->drain_timer, DRAIN_LOOK_MS);
-		return;
+	if (!worker->is_drained &&
+	    (signalling_is_empty(worker->signalling) || loop_now_ms(loop) >= worker->drain_until_ms)) {
+		worker->is_drained = true;
+		if (atomic_fetch_add_explicit(&program->drained, 1, memory_order_acq_rel) + 1 == program->worker_count)
+			loop_post(program->api_loop, &program->ended);
 	}
-	loop_post(program->api_loop, &program->ended);
-	loop_stop(loop);
+	if (atomic_load_explicit(&program->drained, memory_order_acquire) == program->worker_count)
+		loop_stop(loop);
+	else
+		loop_timer_start(loop, &worker->drain_timer, DRAIN_LOOK_MS);
 }
 
 static void on_end(void *arg)
 {
-	struct program *program = arg;
+	struct program_worker *worker = arg;
 
-	signalling_drain(program->signalling);
-	program->drain_until_ms = loop_now_ms(program->signalling_loop) + DRAIN_MS;
-	on_drain(program);
+	signalling_drain(worker->signalling);
+	worker->drain_until_ms = loop_now_ms(worker->loop) + DRAIN_MS;
+	on_drain(worker);
 }
 
 static void on_signal(void *arg, int number)
@@ -283,7 +351,8 @@ static void on_signal(void *arg, int number)
 		return;
 	}
 	log_info("app", "ending on signal %d", number);
-	loop_post(program->signalling_loop, &program->end);
+	for (unsigned i = 0; i < program->worker_count; i++)
+		loop_post(program->workers[i].loop, &program->workers[i].end);
 }
 
 static int start_signals(struct program *program)
@@ -302,30 +371,34 @@ static void stop_signals(struct program *program)
 	loop_signals_fini(&program->signals);
 }
 
+static void count_records(struct program *program)
+{
+	struct cdr_status status;
+
+	cdr_tick(program->cdr, loop_wall_ms(program->workers[0].loop));
+	cdr_status(program->cdr, &status);
+	metrics_set(&program->metrics, METRIC_CDR_WRITTEN, status.written);
+	metrics_set(&program->metrics, METRIC_CDR_LOST, status.lost);
+	metrics_set(&program->metrics, METRIC_CDR_QUEUED, status.queued);
+	metrics_set(&program->metrics, METRIC_ERROR_CDR, status.failed);
+}
+
 static void on_count(void *arg)
 {
-	struct program *program = arg;
+	struct program_worker *worker = arg;
 
-	signalling_count(program->signalling);
-	if (program->cdr) {
-		struct cdr_status status;
-
-		cdr_tick(program->cdr, loop_wall_ms(program->signalling_loop));
-		cdr_status(program->cdr, &status);
-		metrics_set(&program->metrics, METRIC_CDR_WRITTEN, status.written);
-		metrics_set(&program->metrics, METRIC_CDR_LOST, status.lost);
-		metrics_set(&program->metrics, METRIC_CDR_QUEUED, status.queued);
-		metrics_set(&program->metrics, METRIC_ERROR_CDR, status.failed);
-	}
-	loop_timer_start(program->signalling_loop, &program->count_timer, COUNT_EVERY_MS);
+	signalling_count(worker->signalling);
+	if (worker == &worker->program->workers[0] && worker->program->cdr)
+		count_records(worker->program);
+	loop_timer_start(worker->loop, &worker->count_timer, COUNT_EVERY_MS);
 }
 
 static void *run_signalling(void *arg)
 {
-	struct program *program = arg;
+	struct program_worker *worker = arg;
 
-	on_count(program);
-	loop_run(program->signalling_loop);
+	on_count(worker);
+	loop_run(worker->loop);
 	return NULL;
 }
 
@@ -337,10 +410,10 @@ static int start_reload(struct program *program)
 	reload->is_level_fixed = program->options.log_level != NULL;
 	reload->port = program->options.port;
 	reload->first = program->conf;
-	reload->signalling = program->signalling;
+	reload->signalling = program->workers[0].signalling;
 	reload->api = program->api;
 	reload->tls = program->tls;
-	reload->signalling_loop = program->signalling_loop;
+	reload->signalling_loop = program->workers[0].loop;
 	reload->api_loop = program->api_loop;
 	reload_init(reload);
 	return 0;
@@ -351,30 +424,56 @@ static void stop_reload(struct program *program)
 	reload_stop(&program->reload);
 }
 
-static int start_thread(struct program *program)
+static void join_threads(struct program *program)
 {
-	loop_timer_init(&program->count_timer, on_count, program);
-	loop_timer_init(&program->drain_timer, on_drain, program);
-	loop_message_init(&program->end, on_end, program);
+	for (unsigned i = 0; i < program->worker_count; i++) {
+		if (program->workers[i].is_running)
+			pthread_join(program->workers[i].thread, NULL);
+		program->workers[i].is_running = false;
+	}
+}
+
+static int start_threads(struct program *program)
+{
 	loop_message_init(&program->ended, on_ended, program);
-	if (pthread_create(&program->thread, NULL, run_signalling, program) != 0)
-		return fail(program, ERR_NOMEM, "the signalling thread cannot be started");
+	for (unsigned i = 0; i < program->worker_count; i++) {
+		struct program_worker *worker = &program->workers[i];
+
+		loop_timer_init(&worker->count_timer, on_count, worker);
+		loop_timer_init(&worker->drain_timer, on_drain, worker);
+		loop_message_init(&worker->end, on_end, worker);
+	}
+	for (unsigned i = 0; i < program->worker_count; i++) {
+		struct program_worker *worker = &program->workers[i];
+
+		if (pthread_create(&worker->thread, NULL, run_signalling, worker) != 0) {
+			for (unsigned k = 0; k < i; k++)
+				loop_stop(program->workers[k].loop);
+			join_threads(program);
+			return fail(program, ERR_NOMEM, "the signalling threads cannot be started");
+		}
+		worker->is_running = true;
+	}
 	return 0;
 }
 
 /* A heap for each thread grows and shrinks by the page, with a system call and a page fault each: three of them a call.
- * One heap that keeps what it has got asks the kernel next to never; the API's thread rarely contends for it. */
+ * One heap a worker that keeps what it has got asks the kernel next to never; the API's thread rarely contends for it. */
 static int start_heap(struct program *program)
 {
 	enum { STEP = 4 << 20, KEPT = 64 << 20 };
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	(void)mallopt(M_ARENA_MAX, 1); /* a wish: other allocators know nothing of it */
+	program->worker_count = conf_signalling_workers(program->conf, (uint32_t)MAX(cores, 1));
+
+	/* A wish: other allocators know nothing of it. */
+	(void)mallopt(M_ARENA_MAX, (int)program->worker_count);
 	(void)mallopt(M_TOP_PAD, STEP);
 	(void)mallopt(M_TRIM_THRESHOLD, KEPT);
 	return 0;
 }
 
-/* Start order; stopped in reverse. The thread is joined before anything is stopped. */
+/* Start order; stopped in reverse. The threads are joined before anything is stopped. */
 static const struct part {
 	const char *name;
 	int (*start)(struct program *program);
@@ -391,7 +490,7 @@ static const struct part {
 	{"transport", start_transport, stop_transport},
 	{"api", start_api, stop_api},
 	{"reload", start_reload, stop_reload},
-	{"thread", start_thread, NULL},
+	{"threads", start_threads, NULL},
 };
 
 static void announce(const struct program *program)
@@ -400,11 +499,13 @@ static void announce(const struct program *program)
 	struct net_endpoint api_at = api_endpoint(program->api), metrics_at = api_metrics_endpoint(program->api);
 	const struct transport_listen *listen;
 
-	for (size_t i = 0; (listen = transport_listener(program->transport, i)); i++)
+	for (size_t i = 0; (listen = transport_listener(program->workers[0].transport, i)); i++)
 		log_info("app", "SIP on %s %s", transport_kind_name(listen->kind),
 			 net_endpoint_print(&listen->endpoint, sip));
 	log_info("app", "voxlane-controlplane " VOXLANE_VERSION " ready: API on %s, metrics on %s",
 		 net_endpoint_print(&api_at, api), net_endpoint_print(&metrics_at, metrics));
+	if (program->worker_count > 1)
+		log_info("app", "%u signalling workers", program->worker_count);
 	notify("READY=1");
 }
 
@@ -419,7 +520,7 @@ static int run(struct program *program)
 		announce(program);
 		loop_run(program->api_loop);
 		notify("STOPPING=1");
-		pthread_join(program->thread, NULL);
+		join_threads(program);
 	} else {
 		fprintf(stderr, "voxlane-controlplane: %s\n", program->problem);
 	}

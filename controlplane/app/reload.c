@@ -86,16 +86,58 @@ static void drop_next(struct reload *reload)
 	reload->next_tls = NULL;
 }
 
-/* Signalling thread. */
+/* The other signalling threads: stands still until the configuration is another. */
+static void on_pause(void *arg)
+{
+	struct reload *reload = arg;
+
+	if (!reload->signalling)
+		return;
+	pthread_mutex_lock(&reload->lock);
+	reload->standing++;
+	pthread_cond_broadcast(&reload->changed);
+	while (reload->is_applying)
+		pthread_cond_wait(&reload->changed, &reload->lock);
+	reload->standing--;
+	pthread_cond_broadcast(&reload->changed);
+	pthread_mutex_unlock(&reload->lock);
+}
+
+static void pause_others(struct reload *reload)
+{
+	unsigned others = reload->signalling->count - 1;
+
+	pthread_mutex_lock(&reload->lock);
+	while (reload->standing > 0) /* still going on from the last time */
+		pthread_cond_wait(&reload->changed, &reload->lock);
+	reload->is_applying = true;
+	for (unsigned i = 0; i < others; i++)
+		loop_post(reload->signalling->all[i + 1]->loop, &reload->pauses[i]);
+	while (reload->standing < others)
+		pthread_cond_wait(&reload->changed, &reload->lock);
+	pthread_mutex_unlock(&reload->lock);
+}
+
+static void go_on(struct reload *reload)
+{
+	pthread_mutex_lock(&reload->lock);
+	reload->is_applying = false;
+	pthread_cond_broadcast(&reload->changed);
+	pthread_mutex_unlock(&reload->lock);
+}
+
+/* The first signalling thread. */
 static void on_apply(void *arg)
 {
 	struct reload *reload = arg;
 
 	if (!reload->signalling) /* the end came first */
 		return;
+	pause_others(reload);
 	reload->error = signalling_set_conf(reload->signalling, reload->next, reload->routing);
 	if (reload->error == 0)
 		reload->routing = NULL; /* signalling's now */
+	go_on(reload);
 	loop_post(reload->api_loop, &reload->applied);
 }
 
@@ -129,6 +171,10 @@ static void on_applied(void *arg)
 
 void reload_init(struct reload *reload)
 {
+	pthread_mutex_init(&reload->lock, NULL);
+	pthread_cond_init(&reload->changed, NULL);
+	for (size_t i = 0; i < WORKERS_MAX; i++)
+		loop_message_init(&reload->pauses[i], on_pause, reload);
 	loop_message_init(&reload->apply, on_apply, reload);
 	loop_message_init(&reload->applied, on_applied, reload);
 }

@@ -1,8 +1,8 @@
 /* SIGHUP: the file is read and checked again, and what can change while calls go on changes, at once and as a whole, on
  * the signalling thread. A file that is wrong changes nothing and is named with its line.
  *
- * Used by main.c. Threads: reload_start on the API thread, which reads the file and compiles the dial plan; the signalling
- * thread applies it and is held up for about 3 us an extension; the API thread takes over tokens and log level.
+ * Used by main.c. Threads: reload_start on the API thread, which reads the file and compiles the dial plan; the first
+ * signalling thread applies it, all of them are held up for about 3 us an extension; the API thread takes over tokens and log level.
  * Ownership: the first configuration stays for the whole life (what needs a restart still looks at it); of those after it
  * the one in force.
  * What changes: certificates (their files are read again even when the configuration is the same; connections that stand
@@ -13,7 +13,10 @@
 #define CONTROLPLANE_APP_RELOAD_H
 
 #include "controlplane/loop/loop.h"
+#include "controlplane/worker/worker.h"
 #include "lib/base/base.h"
+
+#include <pthread.h>
 
 struct api;
 struct conf;
@@ -38,6 +41,12 @@ struct reload {
 	struct tls_context *next_tls;
 	struct loop_message apply, applied;
 	int error; /* of apply */
+	/* the other signalling threads stand still meanwhile */
+	struct loop_message pauses[WORKERS_MAX];
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned standing;
+	bool is_applying;
 };
 
 void reload_init(struct reload *reload);

@@ -125,15 +125,29 @@ static enum transaction_admission on_admission(void *arg, const struct sip_messa
 	return TRANSACTION_ADMIT;
 }
 
+static void on_subscribe(struct signalling *signalling, struct transaction *transaction)
+{
+	const struct sip_message *request = transaction_request(transaction);
+
+	/* They come to the first; a stray one inside a dialog that is none may be anywhere. */
+	if (!signalling->subscriptions) {
+		transaction_respond_status(transaction, 481);
+		return;
+	}
+	if (!request->to.tag.at && request->uri.user.at)
+		signalling_watch(signalling, request->uri.user);
+	subscription_on_request(signalling->subscriptions, transaction);
+}
+
 static void on_request(void *arg, struct transaction *transaction)
 {
 	struct signalling *signalling = arg;
 	const struct sip_message *request = transaction_request(transaction);
 
-	if (!request->to.tag.at && request->method == SIP_METHOD_REGISTER)
+	if (!request->to.tag.at && request->method == SIP_METHOD_REGISTER && signalling->first == signalling)
 		registrar_on_register(signalling->registrar, transaction);
 	else if (request->method == SIP_METHOD_SUBSCRIBE)
-		subscription_on_request(signalling->subscriptions, transaction);
+		on_subscribe(signalling, transaction);
 	else
 		call_table_on_request(signalling->calls, transaction);
 }
@@ -193,8 +207,11 @@ static int make_auth(struct signalling *signalling, struct signalling_problem *p
 
 	auth_options_init(&options, signalling->conf);
 	loop_random(signalling->loop, key, sizeof(key));
-	error = auth_new(&options, signalling->conf->extensions, signalling->conf->extension_count, key,
-			 &signalling->auth);
+	if (signalling->first != signalling)
+		error = auth_new_sibling(signalling->first->auth, &signalling->auth);
+	else
+		error = auth_new(&options, signalling->conf->extensions, signalling->conf->extension_count, key,
+				 &signalling->auth);
 	if (error == 0)
 		auth_set_listener(signalling->auth, on_wrong_answer, signalling);
 	return error;
@@ -213,6 +230,8 @@ static int make_defence(struct signalling *signalling, struct signalling_problem
 	int error = defence_new(&signalling->conf->security, signalling->auth, &signalling->defence);
 
 	signalling->verdict = calloc(1, sizeof(*signalling->verdict));
+	if (error == 0 && signalling->first != signalling)
+		defence_share(signalling->defence, signalling->first->defence);
 	if (error == 0)
 		defence_set_listener(signalling->defence, on_silence, signalling);
 	return signalling->verdict ? error : ERR_NOMEM;
@@ -226,6 +245,10 @@ static int make_registrar(struct signalling *signalling, struct signalling_probl
 	struct registrar_options options;
 	int error;
 
+	if (signalling->first != signalling) {
+		signalling->registrar = signalling->first->registrar;
+		return 0;
+	}
 	registrar_options_init(&options, signalling->conf);
 	options.store = signalling->store;
 	error = registrar_new(signalling->loop, signalling->auth, &options, signalling->conf->extensions,
@@ -239,8 +262,13 @@ static int make_registrar(struct signalling *signalling, struct signalling_probl
 static int make_routing(struct signalling *signalling, struct signalling_problem *problem)
 {
 	struct routing_problem why = {""};
-	int error = routing_new(signalling->conf, &signalling->routing, &why);
+	int error;
 
+	if (signalling->first != signalling) { /* it does not change while anybody looks */
+		signalling->routing = signalling->first->routing;
+		return 0;
+	}
+	error = routing_new(signalling->conf, &signalling->routing, &why);
 	snprintf(problem->text, sizeof(problem->text), "%s", why.text);
 	return error;
 }
@@ -267,7 +295,8 @@ static int make_trace(struct signalling *signalling, struct signalling_problem *
 
 static int make_transactions(struct signalling *signalling, struct signalling_problem *problem)
 {
-	struct transaction_options options = {.server = signalling->conf->sip.user_agent};
+	struct transaction_options options = {.server = signalling->conf->sip.user_agent,
+					      .mark = signalling->worker ? worker_mark(signalling->worker) : '\0'};
 	struct transaction_user user = {.on_source = on_source,
 					.on_admission = on_admission,
 					.on_request = on_request,
@@ -280,7 +309,7 @@ static int make_transactions(struct signalling *signalling, struct signalling_pr
 
 static int make_subscriptions(struct signalling *signalling, struct signalling_problem *problem)
 {
-	return signalling_make_subscriptions(signalling);
+	return signalling->first == signalling ? signalling_make_subscriptions(signalling) : 0;
 }
 
 /* Names are looked up by the configured servers, unless a test brought its own. */
@@ -313,7 +342,8 @@ static int make_trunks(struct signalling *signalling, struct signalling_problem 
 					  .loop = signalling->loop,
 					  .transactions = signalling->transactions,
 					  .auth = signalling->auth,
-					  .dns = signalling->dns};
+					  .dns = signalling->dns,
+					  .first = signalling->first != signalling ? signalling->first->trunks : NULL};
 	struct trunk_problem why = {""};
 	int error = trunk_table_new(&services, &signalling->trunks, &why);
 
@@ -342,7 +372,11 @@ int signalling_new(const struct signalling_options *options, struct signalling *
 		signalling->route = options->route;
 		signalling->route_arg = options->route_arg;
 		signalling->names = options->names;
-		overload_init(&signalling->overload, options->loop, options->metrics, &options->conf->sip);
+		signalling->worker = options->worker;
+		signalling->first = options->first ? options->first : signalling;
+		overload_init(&signalling->overload, options->loop, options->metrics, &options->conf->sip,
+			      options->first ? &options->first->overload : NULL);
+		signalling->first->all[signalling->first->count++] = signalling;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(makers) && error == 0; i++)
 		error = makers[i](signalling, ret_problem);
@@ -359,7 +393,12 @@ int signalling_new(const struct signalling_options *options, struct signalling *
 
 struct transport_receiver signalling_receiver(struct signalling *signalling)
 {
-	return transaction_receiver(signalling->transactions);
+	struct transport_receiver receiver = transaction_receiver(signalling->transactions);
+
+	if (!signalling->worker)
+		return receiver;
+	worker_start(signalling->worker, signalling->loop, &receiver);
+	return worker_receiver(signalling->worker);
 }
 
 int signalling_start(struct signalling *signalling, struct transport *transport, struct signalling_problem *ret_problem)
@@ -373,6 +412,9 @@ int signalling_start(struct signalling *signalling, struct transport *transport,
 		.route_arg = signalling->route ? signalling->route_arg : transport,
 		.on_ready = on_media_ready,
 		.arg = signalling,
+		.sibling = signalling->first != signalling ? signalling->first->media : NULL,
+		.client = signalling->worker ? worker_index(signalling->worker) : 0,
+		.client_count = signalling->worker ? worker_group_count(worker_group_of(signalling->worker)) : 1,
 	};
 	struct call_services services = {
 		.conf = conf,
@@ -387,19 +429,23 @@ int signalling_start(struct signalling *signalling, struct transport *transport,
 		.metrics = signalling->metrics,
 		.on_extension = signalling_on_extension,
 		.on_extension_arg = signalling,
+		.worker = signalling->worker,
+		.in_force = &signalling->first->in_force,
 	};
 	int error;
 
 	signalling->transport = transport;
 	transaction_layer_set_transport(signalling->transactions, transport);
 	dns_set_transport(signalling->dns, transport);
+	if (signalling->worker)
+		worker_set_transport(signalling->worker, transport);
 	error = media_new(signalling->loop, &media, &signalling->media);
 	services.media = signalling->media;
 	if (error == 0)
 		error = call_table_new(&services, &signalling->calls);
 	if (error == 0)
 		trace_set_transport(signalling->trace, transport);
-	if (error == 0)
+	if (error == 0 && signalling->first == signalling)
 		trunk_table_start(signalling->trunks);
 	if (error)
 		snprintf(ret_problem->text, sizeof(ret_problem->text), "the calls cannot start: %s", error_text(error));
@@ -408,7 +454,11 @@ int signalling_start(struct signalling *signalling, struct transport *transport,
 
 static int set_defence(struct signalling *signalling, const struct conf *conf, const struct routing *routing)
 {
-	return defence_set(signalling->defence, &conf->security);
+	int error = 0;
+
+	for (unsigned i = 0; i < signalling->count && error == 0; i++)
+		error = defence_set(signalling->all[i]->defence, &conf->security);
+	return error;
 }
 
 static int set_auth(struct signalling *signalling, const struct conf *conf, const struct routing *routing)
@@ -421,7 +471,11 @@ static int set_auth(struct signalling *signalling, const struct conf *conf, cons
 
 static int set_calls(struct signalling *signalling, const struct conf *conf, const struct routing *routing)
 {
-	return call_table_set(signalling->calls, conf, routing);
+	int error = 0;
+
+	for (unsigned i = 0; i < signalling->count && error == 0; i++)
+		error = call_table_set(signalling->all[i]->calls, conf, routing);
+	return error;
 }
 
 static int set_registrar(struct signalling *signalling, const struct conf *conf, const struct routing *routing)
@@ -449,8 +503,10 @@ int signalling_set_conf(struct signalling *signalling, const struct conf *conf, 
 		return error;
 	}
 	routing_free(signalling->routing);
-	signalling->routing = routing;
-	signalling->conf = conf;
+	for (unsigned i = 0; i < signalling->count; i++) {
+		signalling->all[i]->routing = routing;
+		signalling->all[i]->conf = conf;
+	}
 	return 0;
 }
 
@@ -458,12 +514,21 @@ void signalling_drain(struct signalling *signalling)
 {
 	signalling->is_draining = true;
 	call_table_end_all(signalling->calls);
-	trunk_table_stop(signalling->trunks);
+	if (signalling->first == signalling)
+		trunk_table_stop(signalling->trunks);
 }
 
 bool signalling_is_empty(const struct signalling *signalling)
 {
 	return call_table_count(signalling->calls) == 0 && trunk_table_is_stopped(signalling->trunks);
+}
+
+/* What the first owns. */
+static void free_owned(struct signalling *signalling)
+{
+	signalling_forget_watched(signalling);
+	routing_free(signalling->routing);
+	registrar_free(signalling->registrar);
 }
 
 void signalling_free(struct signalling *signalling)
@@ -477,8 +542,8 @@ void signalling_free(struct signalling *signalling)
 	media_free(signalling->media);
 	transaction_layer_free(signalling->transactions);
 	trace_free(signalling->trace);
-	routing_free(signalling->routing);
-	registrar_free(signalling->registrar);
+	if (signalling->first == signalling)
+		free_owned(signalling);
 	defence_free(signalling->defence);
 	auth_free(signalling->auth);
 	free(signalling->verdict);

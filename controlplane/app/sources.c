@@ -183,7 +183,8 @@ static void status(void *arg, struct api_status *ret_status)
 	ret_status->active_calls = call_table_active(signalling->calls);
 	ret_status->active_sessions = call_table_sessions(signalling->calls);
 	ret_status->total_calls = call_table_total(signalling->calls);
-	ret_status->registrations = registrar_stats(signalling->registrar)->bindings;
+	ret_status->registrations =
+		signalling->first == signalling ? registrar_stats(signalling->registrar)->bindings : 0;
 	ret_status->streams = media.streams;
 	ret_status->orphan_streams = media.orphans;
 	fill_engine(signalling->media, &ret_status->engine);
@@ -256,29 +257,67 @@ void signalling_sources(struct signalling *signalling, struct api_sources *ret_s
 	};
 }
 
-void signalling_count(struct signalling *signalling)
+void signalling_add_source(struct signalling *signalling, struct api_sources *sources)
+{
+	sources->others[sources->other_count++] = (struct api_signalling){signalling->loop, signalling};
+}
+
+/* ---- figures: each worker publishes its own, the first adds them up ---- */
+
+static size_t own_figures(const struct signalling *signalling, struct signalling_figure figures[SIGNALLING_COUNTS])
 {
 	const struct transaction_stats *transactions = transaction_stats(signalling->transactions);
 	const struct transport_stats *transport = transport_stats(signalling->transport);
-	struct metrics *metrics = signalling->metrics;
-	size_t trunks;
+	const struct defence *defence = signalling->defence;
+	const struct signalling_figure own[] = {
+		{METRIC_ACTIVE_SESSIONS, call_table_sessions(signalling->calls)},
+		{METRIC_TRANSACTIONS, transactions->transactions},
+		{METRIC_SIP_REQUESTS_IN, transactions->requests},
+		{METRIC_SIP_RESPONSES_IN, transactions->responses},
+		{METRIC_SIP_RETRANSMISSIONS, transactions->retransmissions_sent},
+		{METRIC_ERROR_SIP_SYNTAX, transactions->refused_broken},
+		{METRIC_ERROR_SIP_TIMEOUT, transactions->timeouts},
+		{METRIC_ERROR_SIP_TRANSPORT, transport->send_errors},
+		{METRIC_SIP_STATELESS, transactions->refused_stateless},
+		{METRIC_SILENCED_DENIED, defence_count(defence, DEFENCE_DENIED)},
+		{METRIC_SILENCED_BANNED, defence_count(defence, DEFENCE_BANNED)},
+		{METRIC_SILENCED_SCANNER, defence_count(defence, DEFENCE_SCANNER)},
+		{METRIC_SILENCED_RATE, defence_count(defence, DEFENCE_RATE)},
+	};
 
+	_Static_assert(ARRAY_LEN(own) + 64 < SIGNALLING_COUNTS, "the traffic behind them, and the lag as the last one");
+	memcpy(figures, own, sizeof(own));
+	return ARRAY_LEN(own) + signalling_traffic(transport, figures + ARRAY_LEN(own));
+}
+
+static uint64_t published(const struct signalling *signalling, size_t i)
+{
+	return atomic_load_explicit(&signalling->published[i], memory_order_relaxed);
+}
+
+void signalling_count(struct signalling *signalling)
+{
+	struct metrics *metrics = signalling->metrics;
+	struct signalling_figure figures[SIGNALLING_COUNTS];
+	size_t count = own_figures(signalling, figures), trunks;
+	uint64_t lag_ms = loop_lag_ms(signalling->loop);
+
+	for (size_t i = 0; i < count; i++)
+		atomic_store_explicit(&signalling->published[i], figures[i].value, memory_order_relaxed);
+	atomic_store_explicit(&signalling->published[SIGNALLING_COUNTS - 1], lag_ms, memory_order_relaxed);
+	if (signalling->first != signalling)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t sum = 0;
+
+		for (unsigned k = 0; k < signalling->count; k++)
+			sum += published(signalling->all[k], i);
+		metrics_set(metrics, figures[i].metric, sum);
+	}
+	for (unsigned k = 0; k < signalling->count; k++)
+		lag_ms = MAX(lag_ms, published(signalling->all[k], SIGNALLING_COUNTS - 1));
+	metrics_set(metrics, METRIC_SIGNALLING_LAG_MS, lag_ms);
 	metrics_set(metrics, METRIC_REGISTRATIONS, registrar_stats(signalling->registrar)->bindings);
-	metrics_set(metrics, METRIC_ACTIVE_SESSIONS, call_table_sessions(signalling->calls));
-	metrics_set(metrics, METRIC_SIGNALLING_LAG_MS, loop_lag_ms(signalling->loop));
 	metrics_set(metrics, METRIC_TRUNKS_USABLE, trunk_count_usable(signalling->trunks, &trunks));
 	metrics_set(metrics, METRIC_TRUNKS, trunks);
-	metrics_set(metrics, METRIC_TRANSACTIONS, transactions->transactions);
-	metrics_set(metrics, METRIC_SIP_REQUESTS_IN, transactions->requests);
-	metrics_set(metrics, METRIC_SIP_RESPONSES_IN, transactions->responses);
-	metrics_set(metrics, METRIC_SIP_RETRANSMISSIONS, transactions->retransmissions_sent);
-	metrics_set(metrics, METRIC_ERROR_SIP_SYNTAX, transactions->refused_broken);
-	metrics_set(metrics, METRIC_ERROR_SIP_TIMEOUT, transactions->timeouts);
-	metrics_set(metrics, METRIC_ERROR_SIP_TRANSPORT, transport->send_errors);
-	signalling_count_traffic(metrics, transport);
-	metrics_set(metrics, METRIC_SIP_STATELESS, transactions->refused_stateless);
-	metrics_set(metrics, METRIC_SILENCED_DENIED, defence_count(signalling->defence, DEFENCE_DENIED));
-	metrics_set(metrics, METRIC_SILENCED_BANNED, defence_count(signalling->defence, DEFENCE_BANNED));
-	metrics_set(metrics, METRIC_SILENCED_SCANNER, defence_count(signalling->defence, DEFENCE_SCANNER));
-	metrics_set(metrics, METRIC_SILENCED_RATE, defence_count(signalling->defence, DEFENCE_RATE));
 }

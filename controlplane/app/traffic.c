@@ -9,30 +9,33 @@ _Static_assert(METRIC_SIP_SENT_6XX - METRIC_SIP_SENT_1XX == 5, "a row for each c
 _Static_assert(METRIC_SIP_BYTES_OUT_TLS - METRIC_SIP_BYTES_IN_UDP == 2 * TRANSPORT_COUNT - 1,
 	       "two rows for each transport, in their order");
 
-static void set(struct metrics *metrics, unsigned metric, uint64_t value)
+static void set(struct signalling_figure **at, unsigned metric, uint64_t value)
 {
-	metrics_set(metrics, (enum metric)metric, value);
+	*(*at)++ = (struct signalling_figure){(enum metric)metric, value};
 }
 
-void signalling_count_traffic(struct metrics *metrics, const struct transport_stats *stats)
+size_t signalling_traffic(const struct transport_stats *stats, struct signalling_figure *ret_figures)
 {
+	struct signalling_figure *at = ret_figures;
+
 	for (unsigned i = 0; i < SIP_METHOD_COUNT; i++)
-		set(metrics, METRIC_SIP_SENT_INVITE + i, stats->sent_requests[i]);
+		set(&at, METRIC_SIP_SENT_INVITE + i, stats->sent_requests[i]);
 	for (unsigned i = 1; i < TRANSPORT_CLASSES; i++)
-		set(metrics, METRIC_SIP_SENT_1XX + i - 1, stats->sent_responses[i]);
+		set(&at, METRIC_SIP_SENT_1XX + i - 1, stats->sent_responses[i]);
 	for (unsigned i = 0; i < TRANSPORT_COUNT; i++) {
-		set(metrics, METRIC_SIP_BYTES_IN_UDP + 2 * i, stats->kinds[i].received_bytes);
-		set(metrics, METRIC_SIP_BYTES_OUT_UDP + 2 * i, stats->kinds[i].sent_bytes);
+		set(&at, METRIC_SIP_BYTES_IN_UDP + 2 * i, stats->kinds[i].received_bytes);
+		set(&at, METRIC_SIP_BYTES_OUT_UDP + 2 * i, stats->kinds[i].sent_bytes);
 	}
-	set(metrics, METRIC_SIP_CONNECTIONS_TCP, stats->kinds[TRANSPORT_TCP].connections);
-	set(metrics, METRIC_SIP_CONNECTIONS_TLS, stats->kinds[TRANSPORT_TLS].connections);
-	set(metrics, METRIC_SIP_CONNECTIONS_ACCEPTED, stats->accepted);
-	set(metrics, METRIC_SIP_CONNECTIONS_OPENED, stats->opened);
-	set(metrics, METRIC_SIP_CONNECTIONS_REFUSED, stats->refused);
-	set(metrics, METRIC_SIP_CONNECTIONS_LATE, stats->timeouts);
-	set(metrics, METRIC_TLS_HANDSHAKES, stats->handshakes);
-	set(metrics, METRIC_TLS_HANDSHAKES_FAILED, stats->handshakes_failed);
-	set(metrics, METRIC_TLS_HANDSHAKES_LATE, stats->handshakes_late);
-	set(metrics, METRIC_TLS_HANDSHAKES_REFUSED, stats->handshakes_refused);
-	set(metrics, METRIC_TLS_HANDSHAKING, stats->handshaking);
+	set(&at, METRIC_SIP_CONNECTIONS_TCP, stats->kinds[TRANSPORT_TCP].connections);
+	set(&at, METRIC_SIP_CONNECTIONS_TLS, stats->kinds[TRANSPORT_TLS].connections);
+	set(&at, METRIC_SIP_CONNECTIONS_ACCEPTED, stats->accepted);
+	set(&at, METRIC_SIP_CONNECTIONS_OPENED, stats->opened);
+	set(&at, METRIC_SIP_CONNECTIONS_REFUSED, stats->refused);
+	set(&at, METRIC_SIP_CONNECTIONS_LATE, stats->timeouts);
+	set(&at, METRIC_TLS_HANDSHAKES, stats->handshakes);
+	set(&at, METRIC_TLS_HANDSHAKES_FAILED, stats->handshakes_failed);
+	set(&at, METRIC_TLS_HANDSHAKES_LATE, stats->handshakes_late);
+	set(&at, METRIC_TLS_HANDSHAKES_REFUSED, stats->handshakes_refused);
+	set(&at, METRIC_TLS_HANDSHAKING, stats->handshaking);
+	return (size_t)(at - ret_figures);
 }

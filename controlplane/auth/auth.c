@@ -4,49 +4,7 @@
 #include "controlplane/auth/auth_private.h"
 #include "controlplane/auth/openssl.h"
 
-#include "lib/container/map.h"
-
 #include <stdlib.h>
-
-struct account_row {
-	struct auth_account account;
-	struct map_node node;
-};
-
-struct accounts {
-	struct account_row *rows;
-	size_t row_count;
-	struct map by_number;
-};
-
-enum { MEMO_SIZE = 1024 };
-
-/* What auth_screen found out about the request that auth_check is asked about next: the same bytes from the same source
- * need not be hashed twice. */
-struct memo {
-	char credentials[MEMO_SIZE];
-	size_t size; /* 0: none */
-	enum sip_method method;
-	struct net_endpoint source;
-	enum nonce_state nonce_state;
-	struct nonce nonce;
-	const struct auth_account *account;
-};
-
-struct auth {
-	struct auth_options options;
-	char *realm;
-	struct digest *digest;
-	struct accounts accounts;
-	struct auth_account nobody; /* stands in for every number that does not exist */
-	uint64_t sequence;          /* of the next nonce */
-	struct replay replay;
-	struct sources sources;
-	struct memo memo;
-	struct auth_stats stats;
-	void (*on_failure)(void *arg, const struct auth_failure *failure);
-	void *on_failure_arg;
-};
 
 static const struct {
 	const char *name;
@@ -80,145 +38,6 @@ void auth_options_init(struct auth_options *options, const struct conf *conf)
 		options->algorithms[options->algorithm_count++] = AUTH_MD5;
 }
 
-/* ---- accounts ---- */
-static bool match_number(const struct map_node *node, const void *key)
-{
-	const struct account_row *row = CONTAINER_OF(node, struct account_row, node);
-
-	return view_is(*(const struct view *)key, row->account.number);
-}
-
-static int account_init(struct auth *auth, struct auth_account *account, const struct conf_extension *from)
-{
-	const char *const hashes[] = {[AUTH_MD5] = from->ha1_md5, [AUTH_SHA256] = from->ha1_sha256};
-	int error;
-
-	account->number = strdup(from->number);
-	account->name = strdup(from->name);
-	if (!account->number || !account->name)
-		return ERR_NOMEM;
-	for (size_t i = 0; i < AUTH_ALGORITHM_COUNT; i++) {
-		if (from->password[0]) {
-			error = digest_ha1(auth->digest, (enum auth_algorithm)i, view_of(from->number),
-					   view_of(auth->realm), view_of(from->password), account->ha1[i]);
-			if (error)
-				return error;
-		} else if (strlen(hashes[i]) == digest_hex_size((enum auth_algorithm)i)) {
-			for (size_t k = 0; hashes[i][k]; k++)
-				account->ha1[i][k] = (char)(hashes[i][k] | 0x20); /* hex digits to lower case */
-		}
-	}
-	return 0;
-}
-
-static void account_fini(struct auth_account *account)
-{
-	free(account->number);
-	free(account->name);
-	OPENSSL_cleanse(account->ha1, sizeof(account->ha1));
-}
-
-static void accounts_fini(struct accounts *accounts)
-{
-	for (size_t i = 0; i < accounts->row_count; i++)
-		account_fini(&accounts->rows[i].account);
-	free(accounts->rows);
-	map_fini(&accounts->by_number);
-}
-
-static int accounts_init(struct auth *auth, const struct conf_extension *extensions, size_t count,
-			 struct accounts *accounts)
-{
-	int error = map_init(&accounts->by_number, match_number);
-
-	accounts->rows = calloc(count + 1, sizeof(*accounts->rows));
-	if (error || !accounts->rows)
-		return error ? error : ERR_NOMEM;
-	for (size_t i = 0; i < count; i++) {
-		struct account_row *row = &accounts->rows[accounts->row_count++];
-
-		error = account_init(auth, &row->account, &extensions[i]);
-		if (error)
-			return error;
-		map_add(&accounts->by_number, &row->node, hash_bytes(row->account.number, strlen(row->account.number)));
-	}
-	return 0;
-}
-
-const struct auth_account *auth_find(struct auth *auth, struct view number)
-{
-	struct map_node *node = map_find(&auth->accounts.by_number, hash_bytes(number.at, number.size), &number);
-
-	return node ? &CONTAINER_OF(node, struct account_row, node)->account : NULL;
-}
-
-/* ---- life ---- */
-int auth_new(const struct auth_options *options, const struct conf_extension *extensions, size_t extension_count,
-	     const uint8_t key[AUTH_KEY_SIZE], struct auth **ret_auth)
-{
-	static const struct conf_extension nobody = {.number = "", .password = "?", .name = ""};
-	struct auth *auth = calloc(1, sizeof(*auth));
-	int error;
-
-	if (!auth)
-		return ERR_NOMEM;
-	if (strpbrk(options->realm, "\"\\")) {
-		free(auth);
-		return ERR_INVALID;
-	}
-	auth->options = *options;
-	auth->realm = strdup(options->realm);
-	error = auth->realm ? digest_new(key, &auth->digest) : ERR_NOMEM;
-	if (!error)
-		error = account_init(auth, &auth->nobody, &nobody);
-	if (!error)
-		error = accounts_init(auth, extensions, extension_count, &auth->accounts);
-	if (!error)
-		error = replay_init(&auth->replay, AUTH_NONCES);
-	if (!error)
-		error = sources_init(&auth->sources, AUTH_SOURCES, options);
-	if (error) {
-		auth_free(auth);
-		return error;
-	}
-	*ret_auth = auth;
-	return 0;
-}
-
-int auth_set(struct auth *auth, const struct auth_options *options, const struct conf_extension *extensions,
-	     size_t extension_count)
-{
-	struct accounts accounts = {0};
-	int error = accounts_init(auth, extensions, extension_count, &accounts);
-
-	if (error) {
-		accounts_fini(&accounts);
-		return error;
-	}
-	accounts_fini(&auth->accounts);
-	auth->accounts = accounts;
-	auth->memo.size = 0;
-	auth->options = *options;
-	auth->options.realm = auth->realm;
-	auth->sources.limit = options->ban_failures;
-	auth->sources.window_ms = options->ban_window_ms;
-	auth->sources.ban_ms = options->ban_ms;
-	return 0;
-}
-
-void auth_free(struct auth *auth)
-{
-	if (!auth)
-		return;
-	accounts_fini(&auth->accounts);
-	account_fini(&auth->nobody);
-	digest_free(auth->digest);
-	replay_fini(&auth->replay);
-	sources_fini(&auth->sources);
-	free(auth->realm);
-	free(auth);
-}
-
 struct digest *auth_digest(struct auth *auth)
 {
 	return auth->digest;
@@ -237,7 +56,15 @@ const struct auth_stats *auth_stats(const struct auth *auth)
 
 bool auth_is_banned(const struct auth *auth, const struct net_address *source, uint64_t now_ms)
 {
-	return sources_is_banned(&auth->sources, source, now_ms);
+	struct common *common = auth->common;
+	bool is_banned;
+
+	if (!atomic_load_explicit(&common->has_failures, memory_order_relaxed))
+		return false;
+	pthread_mutex_lock(&common->lock);
+	is_banned = sources_is_banned(&common->sources, source, now_ms);
+	pthread_mutex_unlock(&common->lock);
+	return is_banned;
 }
 
 /* ---- judgement ---- */
@@ -260,8 +87,8 @@ struct inquiry {
 
 static bool is_offered(const struct auth *auth, enum auth_algorithm algorithm)
 {
-	for (size_t i = 0; i < auth->options.algorithm_count; i++) {
-		if (auth->options.algorithms[i] == algorithm)
+	for (size_t i = 0; i < auth->common->options.algorithm_count; i++) {
+		if (auth->common->options.algorithms[i] == algorithm)
 			return true;
 	}
 	return false;
@@ -283,7 +110,7 @@ static enum auth_result find_credentials(struct inquiry *inquiry, enum auth_role
 			inquiry->why = "the credentials do not follow their grammar";
 			return AUTH_BAD;
 		}
-		if (!view_is(inquiry->digest.realm, inquiry->auth->realm)) {
+		if (!view_is(inquiry->digest.realm, inquiry->auth->common->realm)) {
 			inquiry->why = "credentials for another realm";
 			continue;
 		}
@@ -369,7 +196,7 @@ static bool is_response_right(struct inquiry *inquiry)
 	char expected[AUTH_HEX_SIZE];
 
 	if (digest_response(inquiry->auth->digest, inquiry->algorithm,
-			    is_real ? ha1 : inquiry->auth->nobody.ha1[inquiry->algorithm], &input, expected))
+			    is_real ? ha1 : inquiry->auth->common->nobody.ha1[inquiry->algorithm], &input, expected))
 		return false;
 	is_equal = digest->response.size == size && CRYPTO_memcmp(expected, digest->response.at, size) == 0;
 	if (!is_equal || !is_real) {
@@ -390,9 +217,13 @@ static void count_failure(struct inquiry *inquiry)
 	};
 
 	auth->stats.failures++;
-	if (inquiry->nonce_state != NONCE_FOREIGN && inquiry->nonce.is_of_source)
-		failure.failures =
-			sources_fail(&auth->sources, &inquiry->source->address, inquiry->now_ms, &failure.is_banned);
+	if (inquiry->nonce_state != NONCE_FOREIGN && inquiry->nonce.is_of_source) {
+		pthread_mutex_lock(&auth->common->lock);
+		failure.failures = sources_fail(&auth->common->sources, &inquiry->source->address, inquiry->now_ms,
+						&failure.is_banned);
+		pthread_mutex_unlock(&auth->common->lock);
+		atomic_store_explicit(&auth->common->has_failures, true, memory_order_relaxed);
+	}
 	if (failure.is_banned)
 		auth->stats.bans++;
 	if (auth->on_failure)
@@ -403,6 +234,7 @@ static void count_failure(struct inquiry *inquiry)
 static enum auth_result check_nonce(struct inquiry *inquiry)
 {
 	struct auth *auth = inquiry->auth;
+	enum replay_result used;
 
 	switch (inquiry->nonce_state) {
 	case NONCE_OLD:
@@ -414,8 +246,11 @@ static enum auth_result check_nonce(struct inquiry *inquiry)
 	case NONCE_FRESH:
 		break;
 	}
-	switch (replay_use(&auth->replay, &inquiry->nonce, inquiry->count, inquiry->now_ms,
-			   auth->options.nonce_lifetime_ms)) {
+	pthread_mutex_lock(&auth->common->lock);
+	used = replay_use(&auth->common->replay, &inquiry->nonce, inquiry->count, inquiry->now_ms,
+			  auth->common->options.nonce_lifetime_ms);
+	pthread_mutex_unlock(&auth->common->lock);
+	switch (used) {
 	case REPLAY_SEEN:
 		auth->stats.replays++;
 		inquiry->why = "the nonce-count was used before";
@@ -492,9 +327,9 @@ static enum auth_result judge_response(struct inquiry *inquiry, enum auth_role r
 		inquiry->account = auth->memo.account;
 		return AUTH_OK;
 	}
-	inquiry->nonce_state =
-		nonce_check(auth->digest, view_of(auth->realm), &inquiry->source->address, inquiry->digest.nonce,
-			    inquiry->now_ms, auth->options.nonce_lifetime_ms, &inquiry->nonce);
+	inquiry->nonce_state = nonce_check(auth->digest, view_of(auth->common->realm), &inquiry->source->address,
+					   inquiry->digest.nonce, inquiry->now_ms,
+					   auth->common->options.nonce_lifetime_ms, &inquiry->nonce);
 	if (!is_response_right(inquiry)) {
 		count_failure(inquiry);
 		return AUTH_CHALLENGE;
@@ -518,8 +353,9 @@ static void give_verdict(struct inquiry *inquiry, enum auth_result result, enum 
 		.role = role,
 	};
 	if (is_challenge)
-		nonce_make(auth->digest, view_of(auth->realm), &inquiry->source->address, auth->sequence++,
-			   inquiry->now_ms, ret_verdict->nonce);
+		nonce_make(auth->digest, view_of(auth->common->realm), &inquiry->source->address,
+			   atomic_fetch_add_explicit(&auth->common->sequence, 1, memory_order_relaxed), inquiry->now_ms,
+			   ret_verdict->nonce);
 }
 
 bool auth_screen(struct auth *auth, const struct sip_message *request, const struct net_endpoint *source,
@@ -561,10 +397,10 @@ void auth_write_challenge(struct sip_writer *out, void *verdict)
 
 	if (of->nonce[0] == '\0')
 		return;
-	for (size_t i = 0; i < auth->options.algorithm_count; i++)
+	for (size_t i = 0; i < auth->common->options.algorithm_count; i++)
 		sip_write_header(out,
 				 of->role == AUTH_PROXY ? SIP_HEADER_PROXY_AUTHENTICATE : SIP_HEADER_WWW_AUTHENTICATE,
-				 "Digest realm=\"%s\", nonce=\"%s\", algorithm=%s, qop=\"auth\"%s", auth->realm,
-				 of->nonce, digest_algorithm_name(auth->options.algorithms[i]),
+				 "Digest realm=\"%s\", nonce=\"%s\", algorithm=%s, qop=\"auth\"%s", auth->common->realm,
+				 of->nonce, digest_algorithm_name(auth->common->options.algorithms[i]),
 				 of->result == AUTH_STALE ? ", stale=true" : "");
 }

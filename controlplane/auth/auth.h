@@ -3,7 +3,8 @@
  *
  * Used by registrar (REGISTER) and call (INVITE and other requests outside dialogs); auth_answer by trunks. The only user of
  * OpenSSL's EVP here. Time is an argument, randomness is the key given to auth_new: nothing here asks the kernel.
- * Threads: a struct auth belongs to one signalling loop (it keeps hash contexts and tables).
+ * Threads: a struct auth belongs to one signalling loop (it keeps hash contexts). Siblings of other threads share the tables, under
+ * a lock for a look-up; auth_set wants that all others stand still, and counts for all.
  * Ownership: auth copies what it needs of the configuration; accounts live as long as it. It keeps HA1 values only:
  * passwords are hashed in auth_new and not stored.
  *
@@ -112,6 +113,9 @@ void auth_options_init(struct auth_options *options, const struct conf *conf);
  * ERR_UNSUPPORTED: OpenSSL has no such hash. */
 int auth_new(const struct auth_options *options, const struct conf_extension *extensions, size_t extension_count,
 	     const uint8_t key[AUTH_KEY_SIZE], struct auth **ret_auth) WARN_UNUSED;
+/* For another signalling thread: the same accounts, key, nonces in use and failures; its own hash contexts, statistics and
+ * listener. Made and freed while only one thread runs, in any order. ERR_NOMEM, ERR_UNSUPPORTED. */
+int auth_new_sibling(struct auth *of, struct auth **ret_auth) WARN_UNUSED;
 void auth_free(struct auth *auth); /* NULL is allowed */
 /* Other accounts and options from now on; the realm, nonces and what is known of sources stay. About 2 us an extension.
  * ERR_NOMEM: nothing has changed. Accounts that were handed out are gone. */

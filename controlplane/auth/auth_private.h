@@ -5,6 +5,10 @@
 #define CONTROLPLANE_AUTH_AUTH_PRIVATE_H
 
 #include "controlplane/auth/auth.h"
+#include "lib/container/map.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
 
 /* ---- digest.c: RFC 7616 3.4 with qop=auth, or without ---- */
 struct digest; /* contexts of OpenSSL, made once: a hash then allocates nothing */
@@ -87,5 +91,55 @@ void sources_fini(struct sources *sources);
 bool sources_is_banned(const struct sources *sources, const struct net_address *address, uint64_t now_ms);
 /* Counts one; returns how many there are in the window, 0 for an exempt address. *ret_is_banned: this was the last straw. */
 uint32_t sources_fail(struct sources *sources, const struct net_address *address, uint64_t now_ms, bool *ret_is_banned);
+
+/* ---- the whole ---- */
+struct account_row {
+	struct auth_account account;
+	struct map_node node;
+};
+
+struct accounts {
+	struct account_row *rows;
+	size_t row_count;
+	struct map by_number;
+};
+
+enum { MEMO_SIZE = 1024 };
+
+/* What auth_screen found out about the request that auth_check is asked about next: the same bytes from the same source
+ * need not be hashed twice. */
+struct memo {
+	char credentials[MEMO_SIZE];
+	size_t size; /* 0: none */
+	enum sip_method method;
+	struct net_endpoint source;
+	enum nonce_state nonce_state;
+	struct nonce nonce;
+	const struct auth_account *account;
+};
+
+/* What siblings have in common. Options, realm and accounts only change while nobody else looks (auth_set). */
+struct common {
+	uint32_t references; /* made and freed while one thread runs */
+	uint8_t key[AUTH_KEY_SIZE];
+	struct auth_options options;
+	char *realm;
+	struct accounts accounts;
+	struct auth_account nobody; /* stands in for every number that does not exist */
+	_Atomic uint64_t sequence;  /* of the next nonce */
+	_Atomic bool has_failures;  /* somebody may be in sources */
+	pthread_mutex_t lock;       /* over both tables; held for a look-up */
+	struct replay replay;
+	struct sources sources;
+};
+
+struct auth {
+	struct common *common;
+	struct digest *digest;
+	struct memo memo;
+	struct auth_stats stats;
+	void (*on_failure)(void *arg, const struct auth_failure *failure);
+	void *on_failure_arg;
+};
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "controlplane/metrics/metrics.h"
+#include "controlplane/worker/worker.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
 
@@ -100,6 +101,8 @@ struct call *call_new(struct call_table *table)
 	if (!call)
 		return NULL;
 	loop_random(table->services.loop, random, sizeof(random));
+	if (table->services.worker)
+		worker_sign_call(table->services.worker, &random[0]);
 	for (size_t i = 0; i < sizeof(random); i++) {
 		call->id[2 * i] = hex[random[i] >> 4];
 		call->id[2 * i + 1] = hex[random[i] & 15];
@@ -123,6 +126,8 @@ struct call *call_new(struct call_table *table)
 	list_add(&table->list, &call->link);
 	table->count++;
 	table->active++;
+	if (table->services.in_force)
+		atomic_fetch_add_explicit(table->services.in_force, 1, memory_order_relaxed);
 	table->total++;
 	metrics_add(table->services.metrics, METRIC_TOTAL_CALLS, 1);
 	metrics_add(table->services.metrics, METRIC_ACTIVE_CALLS, 1);
@@ -430,6 +435,8 @@ void clear(void *owner, const void *data)
 		call->end_wall_ms = loop_wall_ms(table->services.loop);
 		call->end_ms = loop_now_ms(table->services.loop);
 		table->active--;
+		if (table->services.in_force)
+			atomic_fetch_sub_explicit(table->services.in_force, 1, memory_order_relaxed);
 		metrics_sub(table->services.metrics, METRIC_ACTIVE_CALLS, 1);
 	}
 	if (call->cause.side != CDR_SIDE_CALLEE)

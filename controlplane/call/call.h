@@ -16,6 +16,8 @@
 
 #include "controlplane/transport/transport.h"
 
+#include <stdatomic.h>
+
 struct auth;
 struct call;
 struct call_table;
@@ -32,6 +34,7 @@ struct sip_message;
 struct transaction;
 struct transaction_layer;
 struct trunk_table;
+struct worker;
 
 enum { CALL_LEGS_MAX = 8, CALL_SDP_MAX = 8192, CALL_ID_SIZE = 33 };
 
@@ -48,6 +51,8 @@ struct call_services {
 	struct overload *overload;
 	struct cdr *cdr;
 	struct metrics *metrics;
+	struct worker *worker;      /* which signalling worker this is; NULL: there is only one */
+	_Atomic uint32_t *in_force; /* calls of all of them that are not over; NULL: only one */
 	/* What a phone of that extension does in its calls has changed. May be NULL. */
 	void (*on_extension)(void *arg, const char *number);
 	void *on_extension_arg;

@@ -235,6 +235,8 @@ static bool add_contact(struct call *call, const struct registrar_contact *conta
 static int add_contacts(struct call *call, const char *number, struct callee *callee, struct call_cause *ret_cause)
 {
 	struct registrar_contact contacts[CALL_LEGS_MAX - 1];
+	char texts[(CALL_LEGS_MAX - 1) * REGISTRAR_BINDING_SIZE];
+	struct text keep;
 	size_t count, max = call_free_legs(call);
 	unsigned added = 0;
 
@@ -242,8 +244,9 @@ static int add_contacts(struct call *call, const char *number, struct callee *ca
 		*ret_cause = (struct call_cause){CDR_SIDE_SYSTEM, 404, 1, "unknown_extension"};
 		return ERR_NOT_FOUND;
 	}
+	text_init(&keep, texts, sizeof(texts));
 	count = registrar_find(call->table->services.registrar, view_of(number), contacts,
-			       MIN(max, ARRAY_LEN(contacts)));
+			       MIN(max, ARRAY_LEN(contacts)), &keep);
 	for (size_t i = 0; i < count; i++) {
 		/* Sorted by q: equal ones ring together (RFC 3261 16.6). */
 		callee->queue += i > 0 && contacts[i].q != contacts[i - 1].q;

@@ -25,8 +25,10 @@ static unsigned judge(struct call_table *table, bool is_emergency, struct transa
 {
 	const struct call_services *services = &table->services;
 
-	if ((table->active >= services->conf->sip.max_concurrent_calls && !is_emergency) ||
-	    !media_is_ready(services->media)) {
+	uint32_t active =
+		services->in_force ? atomic_load_explicit(services->in_force, memory_order_relaxed) : table->active;
+
+	if ((active >= services->conf->sip.max_concurrent_calls && !is_emergency) || !media_is_ready(services->media)) {
 		reply->headers = write_retry_after;
 		return 503;
 	}

@@ -3,6 +3,7 @@
 #include "controlplane/call/callee.h"
 #include "controlplane/call/session.h"
 #include "controlplane/call/transfer.h"
+#include "controlplane/worker/worker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,10 +53,25 @@ const char *leg_watched_state(const struct leg *leg)
 	}
 }
 
-void leg_tell_watchers(const struct leg *leg)
+/* So that further calls of that phone come to this worker. */
+static void engage(struct leg *leg, bool is_in_call)
+{
+	struct worker *worker = leg->call->table->services.worker;
+
+	if (!worker || leg->is_engaged == is_in_call)
+		return;
+	if (is_in_call)
+		leg->is_engaged = worker_engage(worker, leg->extension);
+	else
+		worker_release(worker, leg->extension);
+	leg->is_engaged &= is_in_call;
+}
+
+void leg_tell_watchers(struct leg *leg)
 {
 	const struct call_services *services = &leg->call->table->services;
 
+	engage(leg, leg->extension[0] && leg_watched_state(leg));
 	if (leg->extension[0] && services->on_extension)
 		services->on_extension(services->on_extension_arg, leg->extension);
 }
@@ -132,6 +148,7 @@ static void forget(struct transaction **transaction)
 
 void leg_free(struct leg *leg)
 {
+	engage(leg, false);
 	relay_stop(leg);
 	reliable_stop(leg);
 	timer_stop(leg);

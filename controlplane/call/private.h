@@ -127,6 +127,7 @@ struct leg {
 	bool stream_is_ending;           /* media_stream_del was called; MEDIA_GONE has not come */
 	struct leg_media media, offered; /* in force; of a re-INVITE that is not answered yet */
 	bool wants_mux;                  /* its offer had a=rtcp-mux */
+	bool is_engaged;                 /* its further calls come to this worker (worker_engage) */
 	uint64_t sdp_session, sdp_version;
 	char *description;      /* the session description that we sent last; NULL: none */
 	char *heard;            /* the peer's last one that was of use; NULL: none */
@@ -280,7 +281,7 @@ void leg_on_server_event(struct transaction *transaction, const struct transacti
 
 /* What who watches the extension sees of it: a state of RFC 4235, NULL when there is nothing (any more). */
 const char *leg_watched_state(const struct leg *leg);
-void leg_tell_watchers(const struct leg *leg);
+void leg_tell_watchers(struct leg *leg);
 /* The leg's party is out of it: notes why and tells the call. */
 void leg_leave_call(struct leg *leg, unsigned sip, unsigned q850, const char *text, const struct leg_input *input);
 /* The dialog of a leg that is up, and what is known of its peer, becomes a new leg's; the old one is gone then. */

@@ -23,9 +23,9 @@ struct cdr {
 	int64_t fixed_day;
 	uint32_t retention_days;
 	size_t queue_max;
-	/* the signalling thread's */
-	int fd;      /* -1: none is open */
-	int64_t day; /* of fd */
+	pthread_mutex_t writing; /* over what follows: any signalling thread writes */
+	int fd;                  /* -1: none is open */
+	int64_t day;             /* of fd */
 	bool is_dirty, is_new;
 	int64_t today;                  /* as of the last tick */
 	struct cdr_line *queue, **tail; /* oldest first; empty unless the disk refuses */
@@ -233,10 +233,12 @@ void cdr_write(struct cdr *cdr, const struct cdr_record *record)
 		return;
 	}
 	ring_add(cdr, line_get(line));
+	pthread_mutex_lock(&cdr->writing);
 	if (cdr->database.store)
 		spool(cdr, line);
 	queue_add(cdr, line);
 	flush_queue(cdr);
+	pthread_mutex_unlock(&cdr->writing);
 }
 
 static void sweep(struct cdr *cdr, int64_t today)
@@ -251,6 +253,7 @@ void cdr_tick(struct cdr *cdr, uint64_t wall_ms)
 {
 	int64_t today = cdr_day(wall_ms);
 
+	pthread_mutex_lock(&cdr->writing);
 	flush_queue(cdr);
 	if (cdr->database.store) {
 		flush_spool(cdr);
@@ -261,6 +264,7 @@ void cdr_tick(struct cdr *cdr, uint64_t wall_ms)
 	if (today > cdr->today)
 		sweep(cdr, today);
 	cdr->today = today;
+	pthread_mutex_unlock(&cdr->writing);
 }
 
 /* ---- life ---- */
@@ -362,6 +366,7 @@ static void cdr_release(struct cdr *cdr)
 		free(waiting);
 	}
 	pthread_mutex_destroy(&cdr->lock);
+	pthread_mutex_destroy(&cdr->writing);
 	free(cdr);
 }
 
@@ -370,6 +375,7 @@ static int open_database(struct cdr *cdr, const struct cdr_options *options, str
 	int error;
 
 	cdr->database = (struct cdr_database){.store = options->store,
+					      .writing = &cdr->writing,
 					      .loop = options->loop,
 					      .directory = cdr->directory,
 					      .sync = &cdr->sync,
@@ -395,6 +401,7 @@ int cdr_open(const struct cdr_options *options, uint64_t wall_ms, struct cdr **r
 	cdr->tail = &cdr->queue;
 	cdr->spool_tail = &cdr->spool_queue;
 	pthread_mutex_init(&cdr->lock, NULL);
+	pthread_mutex_init(&cdr->writing, NULL);
 	error = cdr_init(cdr, options, wall_ms, ret_problem);
 	if (error == 0)
 		error = cdr_sync_start(&cdr->sync, cdr->directory, &cdr->pattern);

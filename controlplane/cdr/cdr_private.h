@@ -90,7 +90,8 @@ struct cdr_database {
 	struct loop *loop;
 	const char *directory;
 	struct cdr_sync *sync;
-	pthread_mutex_t *lock; /* over status */
+	pthread_mutex_t *lock;    /* over status */
+	pthread_mutex_t *writing; /* over all that is inside */
 	struct cdr_status *status;
 	/* inside */
 	int fd;                 /* of the last segment */

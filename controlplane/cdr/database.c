@@ -184,6 +184,7 @@ static void on_done(void *arg, int error)
 	struct cdr_database *database = work->database;
 
 	if (database) {
+		pthread_mutex_lock(database->writing);
 		database->work = NULL;
 		if (error == 0)
 			on_success(database, work);
@@ -192,6 +193,7 @@ static void on_done(void *arg, int error)
 		tell(database, error ? 0 : work->stored, error ? 0 : work->refused);
 		if (!database->is_away)
 			start(database);
+		pthread_mutex_unlock(database->writing);
 	}
 	free(work);
 }

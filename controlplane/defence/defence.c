@@ -23,7 +23,7 @@ struct lists {
 struct defence {
 	const struct auth *auth;
 	struct lists lists;
-	struct rates rates;
+	struct rates own_rates, *rates; /* a sibling counts in the first one's */
 	struct {
 		uint64_t count, told;
 		uint64_t quiet_until_ms;
@@ -111,7 +111,7 @@ int defence_set(struct defence *defence, const struct conf_security *conf)
 	}
 	lists_fini(&defence->lists);
 	defence->lists = lists;
-	defence->rates.per_second = conf->requests_per_second;
+	defence->own_rates.per_second = conf->requests_per_second;
 	return 0;
 }
 
@@ -123,7 +123,8 @@ int defence_new(const struct conf_security *conf, const struct auth *auth, struc
 	if (!defence)
 		return ERR_NOMEM;
 	defence->auth = auth;
-	error = rates_init(&defence->rates, DEFENCE_SOURCES);
+	defence->rates = &defence->own_rates;
+	error = rates_init(&defence->own_rates, DEFENCE_SOURCES);
 	if (error == 0)
 		error = defence_set(defence, conf);
 	if (error < 0) {
@@ -139,8 +140,13 @@ void defence_free(struct defence *defence)
 	if (!defence)
 		return;
 	lists_fini(&defence->lists);
-	rates_fini(&defence->rates);
+	rates_fini(&defence->own_rates);
 	free(defence);
+}
+
+void defence_share(struct defence *defence, struct defence *first)
+{
+	defence->rates = first->rates;
 }
 
 void defence_set_listener(struct defence *defence,
@@ -222,7 +228,7 @@ enum defence_reason defence_check_request(struct defence *defence, const struct 
 
 	if (is_scanner(defence, request))
 		reason = DEFENCE_SCANNER;
-	else if (is_counted && !rates_take(&defence->rates, address, now_ms))
+	else if (is_counted && !rates_take(defence->rates, address, now_ms))
 		reason = DEFENCE_RATE;
 	if (reason == DEFENCE_PASS || is_in(&defence->lists.allow, address))
 		return DEFENCE_PASS;

@@ -12,7 +12,7 @@
  *   rate      new requests outside dialogs a second and source address (an IPv6 /64), one second's worth at once; what
  *             belongs to dialogs and responses are not counted, so a limited source keeps its calls
  * Loopback is exempt from bans and rates (an edge proxy of this machine speaks for everybody).
- * Threads: a struct defence belongs to one signalling loop. Ownership: it copies its options; auth must outlive it.
+ * Threads: a struct defence belongs to one signalling loop; rates may be shared (a lock for a look-up). Ownership: it copies its options; auth must outlive it.
  * Limits: DEFENCE_PREFIXES_MAX prefixes a list, DEFENCE_SCANNERS_MAX texts, DEFENCE_SOURCES sources with a known rate
  * (the one that asked least makes room). About 200 KB. The log hears of each reason at most once in DEFENCE_TELL_MS.
  */
@@ -52,6 +52,8 @@ const char *defence_reason_name(enum defence_reason reason);
 int defence_new(const struct conf_security *conf, const struct auth *auth, struct defence **ret_defence) WARN_UNUSED;
 /* Takes other lists and limits; what is known of sources stays. On failure nothing changes. */
 int defence_set(struct defence *defence, const struct conf_security *conf) WARN_UNUSED;
+/* For another signalling thread: what sources ask is counted together with what they ask the first, which must outlive it. */
+void defence_share(struct defence *defence, struct defence *first);
 void defence_free(struct defence *defence); /* NULL is allowed */
 
 /* A message came from there: DENIED, BANNED or PASS. Anything but PASS is counted. */

@@ -4,6 +4,8 @@
 
 #include "controlplane/defence/defence.h"
 
+#include <pthread.h>
+
 enum { RATES_WAYS = 8 };
 
 /* A token bucket: fills with `per_second` a second up to one second's worth. */
@@ -15,7 +17,8 @@ struct rate {
 struct rates {
 	struct rate *rows;
 	size_t set_count;
-	uint32_t per_second; /* 0: no limit */
+	uint32_t per_second;  /* 0: no limit */
+	pthread_mutex_t lock; /* over the rows */
 };
 int rates_init(struct rates *rates, size_t count) WARN_UNUSED;
 void rates_fini(struct rates *rates);

@@ -8,6 +8,7 @@ enum { TOKEN = 1000, RATE_MAX = 1000000 }; /* a token in thousandths; UINT32_MAX
 
 int rates_init(struct rates *rates, size_t count)
 {
+	pthread_mutex_init(&rates->lock, NULL);
 	rates->set_count = MAX(count / RATES_WAYS, 1);
 	rates->rows = calloc(rates->set_count * RATES_WAYS, sizeof(*rates->rows));
 	return rates->rows ? 0 : ERR_NOMEM;
@@ -15,6 +16,7 @@ int rates_init(struct rates *rates, size_t count)
 
 void rates_fini(struct rates *rates)
 {
+	pthread_mutex_destroy(&rates->lock);
 	free(rates->rows);
 	rates->rows = NULL;
 }
@@ -22,7 +24,7 @@ void rates_fini(struct rates *rates)
 static uint32_t tokens_now(const struct rates *rates, const struct rate *rate, uint64_t now_ms)
 {
 	uint64_t full = (uint64_t)MIN(rates->per_second, RATE_MAX) * TOKEN;
-	uint64_t passed_ms = MIN(now_ms - rate->filled_ms, 1000);
+	uint64_t passed_ms = now_ms > rate->filled_ms ? MIN(now_ms - rate->filled_ms, 1000) : 0;
 
 	return (uint32_t)MIN(rate->tokens + passed_ms * rates->per_second, full);
 }
@@ -47,20 +49,30 @@ static struct rate *find_or_make(struct rates *rates, const struct net_address *
 	return least;
 }
 
+static bool take(struct rates *rates, const struct net_address *key, uint64_t now_ms)
+{
+	struct rate *rate = find_or_make(rates, key, now_ms);
+
+	rate->tokens = tokens_now(rates, rate, now_ms);
+	/* The clocks of two threads may be a turn apart. */
+	rate->filled_ms = MAX(rate->filled_ms, now_ms);
+	if (rate->tokens < TOKEN)
+		return false;
+	rate->tokens -= TOKEN;
+	return true;
+}
+
 bool rates_take(struct rates *rates, const struct net_address *address, uint64_t now_ms)
 {
 	struct net_address key = *address;
-	struct rate *rate;
+	bool is_taken;
 
 	if (rates->per_second == 0)
 		return true;
 	if (key.family == NET_IPV6) /* a host owns its /64 */
 		memset(key.bytes + 8, 0, 8);
-	rate = find_or_make(rates, &key, now_ms);
-	rate->tokens = tokens_now(rates, rate, now_ms);
-	rate->filled_ms = now_ms;
-	if (rate->tokens < TOKEN)
-		return false;
-	rate->tokens -= TOKEN;
-	return true;
+	pthread_mutex_lock(&rates->lock);
+	is_taken = take(rates, &key, now_ms);
+	pthread_mutex_unlock(&rates->lock);
+	return is_taken;
 }

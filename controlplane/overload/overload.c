@@ -12,9 +12,12 @@
 
 enum { TELL_EVERY_MS = 1000, RETRY_MIN_S = 5, RETRY_SPREAD_S = 6 };
 
-void overload_init(struct overload *overload, struct loop *loop, struct metrics *metrics, const struct conf_sip *conf)
+void overload_init(struct overload *overload, struct loop *loop, struct metrics *metrics, const struct conf_sip *conf,
+		   struct overload *first)
 {
 	*overload = (struct overload){.loop = loop, .metrics = metrics, .lag_max_ms = conf->overload_lag_ms};
+	overload->first = first ? first : overload;
+	pthread_mutex_init(&overload->lock, NULL);
 	bucket_init(&overload->calls, conf->calls_per_second, loop_now_ms(loop));
 }
 
@@ -23,14 +26,28 @@ bool overload_is_late(const struct overload *overload)
 	return overload->lag_max_ms > 0 && loop_lag_ms(overload->loop) > overload->lag_max_ms;
 }
 
+static bool ask(struct overload *overload, bool (*question)(struct bucket *bucket, uint64_t now_ms))
+{
+	struct overload *first = overload->first;
+	bool answer;
+
+	if (first->calls.rate == 0)
+		return true;
+	pthread_mutex_lock(&first->lock);
+	/* The clocks of two threads may be a turn apart. */
+	answer = question(&first->calls, MAX(loop_now_ms(overload->loop), first->calls.then_ms));
+	pthread_mutex_unlock(&first->lock);
+	return answer;
+}
+
 bool overload_has_room(struct overload *overload)
 {
-	return !overload_is_late(overload) && bucket_has(&overload->calls, loop_now_ms(overload->loop));
+	return !overload_is_late(overload) && ask(overload, bucket_has);
 }
 
 bool overload_take(struct overload *overload)
 {
-	return bucket_take(&overload->calls, loop_now_ms(overload->loop));
+	return ask(overload, bucket_take);
 }
 
 static void write_retry_after(struct sip_writer *out, void *arg)

@@ -34,8 +34,12 @@ static void on_expired(void *arg)
 {
 	struct binding *binding = arg;
 
+	pthread_mutex_t *lock = &binding->registrar->lock;
+
 	binding_tell(binding, REGISTRAR_EXPIRED);
+	pthread_mutex_lock(lock);
 	binding_free(binding);
+	pthread_mutex_unlock(lock);
 }
 
 struct binding *binding_new(struct registrar *registrar, struct aor *aor, const struct binding_values *values)

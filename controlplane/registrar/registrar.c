@@ -128,6 +128,7 @@ int registrar_new(struct loop *loop, struct auth *auth, const struct registrar_o
 	ret_problem->text[0] = '\0';
 	if (!registrar)
 		return ERR_NOMEM;
+	pthread_mutex_init(&registrar->lock, NULL);
 	registrar->loop = loop;
 	registrar->auth = auth;
 	registrar->options = *options;
@@ -148,6 +149,7 @@ void registrar_free(struct registrar *registrar)
 		return;
 	state_fini(registrar);
 	aors_fini(&registrar->aors);
+	pthread_mutex_destroy(&registrar->lock);
 	free(registrar);
 }
 
@@ -232,8 +234,11 @@ static unsigned judge(struct reply *reply, const struct transport_flow *flow, co
 		return 403;
 	}
 	status = plan_make(registrar, reply->request, flow, reply->aor, &plan, ret_why);
-	if (status == 200)
+	if (status == 200) {
+		pthread_mutex_lock(&registrar->lock);
 		plan_apply(registrar, &plan);
+		pthread_mutex_unlock(&registrar->lock);
+	}
 	return status;
 }
 
@@ -264,8 +269,7 @@ static bool is_before(const struct registrar_contact *a, const struct registrar_
 	return a->q != b->q ? a->q > b->q : a->refreshed_ms >= b->refreshed_ms;
 }
 
-size_t registrar_find(struct registrar *registrar, struct view number, struct registrar_contact *ret_contacts,
-		      size_t max)
+static size_t find(struct registrar *registrar, struct view number, struct registrar_contact *ret_contacts, size_t max)
 {
 	const struct aor *aor = registrar_find_aor(registrar, number);
 	size_t count = 0;
@@ -286,6 +290,46 @@ size_t registrar_find(struct registrar *registrar, struct view number, struct re
 		ret_contacts[place] = contact;
 	}
 	return count;
+}
+
+/* The texts of a contact. One that is not named here dies with its binding while another thread reads it. */
+static const size_t texts[] = {
+	offsetof(struct registrar_contact, number),     offsetof(struct registrar_contact, uri),
+	offsetof(struct registrar_contact, user_agent), offsetof(struct registrar_contact, call_id),
+	offsetof(struct registrar_contact, instance),
+};
+
+static void keep_texts(struct registrar_contact *contact, struct text *keep)
+{
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct view *view = (struct view *)(void *)((char *)contact + texts[i]);
+		size_t at = keep->size;
+
+		if (!view->at)
+			continue;
+		text_add(keep, *view);
+		*view = (struct view){keep->at + at, view->size};
+	}
+}
+
+size_t registrar_find(struct registrar *registrar, struct view number, struct registrar_contact *ret_contacts,
+		      size_t max, struct text *keep)
+{
+	size_t count;
+
+	pthread_mutex_lock(&registrar->lock);
+	count = find(registrar, number, ret_contacts, max);
+	for (size_t i = 0; i < count && keep; i++)
+		keep_texts(&ret_contacts[i], keep);
+	pthread_mutex_unlock(&registrar->lock);
+	return keep && keep->overflow ? 0 : count;
+}
+
+bool registrar_is_there(struct registrar *registrar, struct view number)
+{
+	struct registrar_contact contact;
+
+	return find(registrar, number, &contact, 1) > 0;
 }
 
 void registrar_walk(const struct registrar *registrar,

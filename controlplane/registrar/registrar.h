@@ -3,7 +3,7 @@
  * Used by app (hands REGISTER over), call (registrar_find) and the API (registrar_walk).
  * A binding joins an extension to a Contact URI and to the flow on which the REGISTER came. Requests to that contact go
  * along that flow, not to the host in the URI: behind NAT nothing else works, and where there is no NAT both are the same.
- * Threads: the signalling loop's only. Ownership: bindings belong to the registrar; what registrar_find and the callbacks
+ * Threads: those of one signalling loop, which owns locations; registrar_find is for all of them. Ownership: bindings belong to the registrar; what registrar_find and the callbacks
  * show are views, good until control returns to the loop.
  *
  * What a REGISTER gets:
@@ -106,9 +106,12 @@ void registrar_set_listener(struct registrar *registrar, const struct registrar_
 void registrar_on_register(struct registrar *registrar, struct transaction *transaction);
 
 /* Bindings of a number, highest q first, among equals the most recently refreshed first. Returns how many it wrote, at
- * most max; 0: nobody is there. */
+ * most max; 0: nobody is there. Any signalling thread: their texts are copied into keep, REGISTRAR_BINDING_SIZE each. keep
+ * NULL: they are not, which is for the owner's thread only. */
 size_t registrar_find(struct registrar *registrar, struct view number, struct registrar_contact *ret_contacts,
-		      size_t max);
+		      size_t max, struct text *keep);
+/* Whether somebody is registered under it. */
+bool registrar_is_there(struct registrar *registrar, struct view number);
 /* All bindings, by extension in the order of the configuration. */
 void registrar_walk(const struct registrar *registrar,
 		    void (*visit)(void *arg, const struct registrar_contact *contact), void *arg);

@@ -10,6 +10,8 @@
 #include "lib/container/list.h"
 #include "lib/container/map.h"
 
+#include <pthread.h>
+
 /* An extension (address of record) and its bindings, the most recently refreshed last. */
 struct aor {
 	struct map_node node;
@@ -57,6 +59,7 @@ struct registrar {
 	struct state state;
 	struct registrar_listener listener;
 	struct registrar_stats stats;
+	pthread_mutex_t lock; /* its own thread holds it to change bindings, others to read them */
 };
 
 struct aor *registrar_find_aor(struct registrar *registrar, struct view number);

@@ -141,7 +141,14 @@ void trunk_explain(struct trunk_table *table, const char *target, const char *nu
 	for (size_t i = 0; i < count; i++) {
 		const struct trunk *trunk = candidates[i].trunk;
 		const struct conf_trunk *conf = trunk->conf;
-		bool is_full = conf->max_calls > 0 && trunk->calls >= conf->max_calls;
+		struct trunk *shared = trunk->first;
+		uint32_t calls;
+		bool is_full;
+
+		pthread_mutex_lock(&shared->lock);
+		calls = shared->calls;
+		pthread_mutex_unlock(&shared->lock);
+		is_full = conf->max_calls > 0 && calls >= conf->max_calls;
 
 		text_printf(out, "  %s  %s at %s",
 			    !candidates[i].is_usable ? "down"
@@ -150,7 +157,7 @@ void trunk_explain(struct trunk_table *table, const char *target, const char *nu
 			    conf->name, conf->host);
 		if (find_group(table, target))
 			text_printf(out, ", priority %u, weight %u", candidates[i].priority, candidates[i].weight);
-		text_printf(out, ", %u calls", trunk->calls);
+		text_printf(out, ", %u calls", calls);
 		if (conf->max_calls > 0)
 			text_printf(out, " of %u", conf->max_calls);
 		if (trunk_rewrite(trunk, CONF_REWRITE_OUT, number, changed) == 0)

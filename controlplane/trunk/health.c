@@ -12,7 +12,9 @@ static struct loop *loop_of(const struct trunk_target *target)
 
 void health_feed(struct trunk_target *target, enum health_event event)
 {
+	trunk_lock(target->trunk);
 	fsm_feed(&target->health.fsm, (uint8_t)event, loop_now_ms(loop_of(target)), NULL);
+	trunk_unlock(target->trunk);
 }
 
 bool health_is_good(const struct trunk_target *target)

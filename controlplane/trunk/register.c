@@ -13,13 +13,15 @@ void register_feed(struct trunk *trunk, enum register_event event, const struct 
 {
 	static const struct trunk_input nothing;
 
+	trunk_lock(trunk);
 	fsm_feed(&trunk->registration.fsm, (uint8_t)event, loop_now_ms(trunk->table->services.loop),
 		 input ? input : &nothing);
+	trunk_unlock(trunk);
 }
 
-bool register_is_good(const struct trunk *trunk)
+bool register_is_good(const struct trunk *trunk, uint64_t now_ms)
 {
-	return !trunk->conf->registers || trunk->registration.until_ms > loop_now_ms(trunk->table->services.loop);
+	return !trunk->conf->registers || trunk->registration.until_ms > now_ms;
 }
 
 /* ---- the request ---- */

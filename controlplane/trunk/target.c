@@ -70,6 +70,7 @@ static bool set_targets(struct trunk *trunk, const struct dns_target *list, size
 	size_t taken = 0;
 	bool has_changed = false;
 
+	trunk_lock(trunk);
 	for (size_t i = 0; i < count && taken < TRUNK_TARGETS_MAX; i++) {
 		struct trunk_target *target = take_old(trunk, &list[i]);
 
@@ -86,6 +87,7 @@ static bool set_targets(struct trunk *trunk, const struct dns_target *list, size
 		free_target(trunk->targets[--trunk->target_count]);
 	memcpy(trunk->targets, targets, taken * sizeof(targets[0]));
 	trunk->target_count = taken;
+	trunk_unlock(trunk);
 	return has_changed;
 }
 
@@ -210,18 +212,20 @@ void target_fini(struct trunk *trunk)
 
 size_t target_order(struct trunk *trunk, struct dns_target ret_list[TRUNK_TARGETS_MAX], size_t *ret_good)
 {
+	const struct trunk *first = trunk->first;
 	struct dns_target list[TRUNK_TARGETS_MAX];
 	size_t done = 0;
 
-	for (size_t i = 0; i < trunk->target_count; i++)
-		list[i] = trunk->targets[i]->where;
-	dns_targets_order(list, trunk->target_count, draw, trunk->table->services.loop);
+	trunk_lock(trunk);
+	for (size_t i = 0; i < first->target_count; i++)
+		list[i] = first->targets[i]->where;
+	dns_targets_order(list, first->target_count, draw, trunk->table->services.loop);
 	/* Where we are registered before all others, then those that answer, then the rest. */
 	for (int class = 0; class < 3; class ++) {
-		for (size_t i = 0; i < trunk->target_count; i++) {
-			bool is_good = target_is_good(trunk, &list[i]);
-			bool is_home = is_good && trunk->registration.until_ms > 0 &&
-				       dns_target_is_equal(&list[i], &trunk->registration.home);
+		for (size_t i = 0; i < first->target_count; i++) {
+			bool is_good = target_is_good(first, &list[i]);
+			bool is_home = is_good && first->registration.until_ms > 0 &&
+				       dns_target_is_equal(&list[i], &first->registration.home);
 
 			if ((is_home ? 0 : is_good ? 1 : 2) == class)
 				ret_list[done++] = list[i];
@@ -229,6 +233,7 @@ size_t target_order(struct trunk *trunk, struct dns_target ret_list[TRUNK_TARGET
 		if (class == 1 && ret_good)
 			*ret_good = done;
 	}
+	trunk_unlock(trunk);
 	return done;
 }
 

@@ -26,6 +26,27 @@ static int make_rules(struct trunk *trunk, struct trunk_problem *problem)
 	return 0;
 }
 
+/* Feeding a machine locks, and what it does may feed another. */
+static void lock_init(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attributes;
+
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(lock, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+}
+
+void trunk_lock(const struct trunk *trunk)
+{
+	pthread_mutex_lock(&trunk->first->lock);
+}
+
+void trunk_unlock(const struct trunk *trunk)
+{
+	pthread_mutex_unlock(&trunk->first->lock);
+}
+
 int trunk_table_new(const struct trunk_services *services, struct trunk_table **ret_table,
 		    struct trunk_problem *ret_problem)
 {
@@ -44,6 +65,8 @@ int trunk_table_new(const struct trunk_services *services, struct trunk_table **
 		struct trunk *trunk = &table->trunks[table->trunk_count++];
 
 		trunk->table = table;
+		trunk->first = services->first ? &services->first->trunks[i] : trunk;
+		lock_init(&trunk->lock);
 		trunk->conf = &conf->trunks[i];
 		bucket_init(&trunk->bucket, trunk->conf->calls_per_second, loop_now_ms(services->loop));
 		register_init(trunk);
@@ -67,6 +90,7 @@ void trunk_table_free(struct trunk_table *table)
 		register_fini(&table->trunks[i]);
 		target_fini(&table->trunks[i]);
 		free(table->trunks[i].rules);
+		pthread_mutex_destroy(&table->trunks[i].lock);
 	}
 	free(table->trunks);
 	free(table);
@@ -88,7 +112,7 @@ void trunk_table_stop(struct trunk_table *table)
 
 bool trunk_table_is_stopped(const struct trunk_table *table)
 {
-	for (size_t i = 0; i < table->trunk_count; i++)
+	for (size_t i = 0; i < table->trunk_count && !table->services.first; i++)
 		if (table->trunks[i].registration.fsm.state != REGISTER_OVER)
 			return false;
 	return true;
@@ -98,7 +122,13 @@ bool trunk_table_is_stopped(const struct trunk_table *table)
 
 bool trunk_is_usable(const struct trunk *trunk)
 {
-	return register_is_good(trunk) && target_has_good(trunk);
+	uint64_t now_ms = loop_now_ms(trunk->table->services.loop);
+	bool is_usable;
+
+	trunk_lock(trunk);
+	is_usable = register_is_good(trunk->first, now_ms) && target_has_good(trunk->first);
+	trunk_unlock(trunk);
+	return is_usable;
 }
 
 struct trunk *trunk_find(struct trunk_table *table, const char *name)
@@ -114,35 +144,53 @@ static bool is_full(const struct trunk *trunk)
 	return trunk->conf->max_calls > 0 && trunk->calls >= trunk->conf->max_calls;
 }
 
-static int take(struct trunk *trunk, bool may)
+/* Of the first table's, locked. */
+static int take(struct trunk *shared, bool may)
 {
 	if (!may) {
-		trunk->refused++;
+		shared->refused++;
 		return ERR_LIMIT;
 	}
-	trunk->calls++;
-	trunk->total_calls++;
+	shared->calls++;
+	shared->total_calls++;
 	return 0;
 }
 
 int trunk_take(struct trunk *trunk, bool is_emergency)
 {
-	bool has_token =
-		is_emergency || is_full(trunk) || bucket_take(&trunk->bucket, loop_now_ms(trunk->table->services.loop));
+	struct trunk *shared = trunk->first;
+	uint64_t now_ms = loop_now_ms(trunk->table->services.loop);
+	bool has_token;
+	int error;
 
-	return take(trunk, is_emergency || (has_token && !is_full(trunk)));
+	pthread_mutex_lock(&shared->lock);
+	/* The clocks of two threads may be a turn apart. */
+	has_token =
+		is_emergency || is_full(shared) || bucket_take(&shared->bucket, MAX(now_ms, shared->bucket.then_ms));
+	error = take(shared, is_emergency || (has_token && !is_full(shared)));
+	pthread_mutex_unlock(&shared->lock);
+	return error;
 }
 
 int trunk_take_incoming(struct trunk *trunk)
 {
-	return take(trunk, !is_full(trunk));
+	struct trunk *shared = trunk->first;
+	int error;
+
+	pthread_mutex_lock(&shared->lock);
+	error = take(shared, !is_full(shared));
+	pthread_mutex_unlock(&shared->lock);
+	return error;
 }
 
 void trunk_give_back(struct trunk *trunk)
 {
-	if (BUG_ON(trunk->calls == 0))
-		return;
-	trunk->calls--;
+	struct trunk *shared = trunk->first;
+
+	pthread_mutex_lock(&shared->lock);
+	if (!BUG_ON(shared->calls == 0))
+		shared->calls--;
+	pthread_mutex_unlock(&shared->lock);
 }
 
 const struct conf_trunk *trunk_conf(const struct trunk *trunk)
@@ -204,13 +252,16 @@ int trunk_rewrite(const struct trunk *trunk, enum conf_rewrite_direction directi
 
 void trunk_fail(struct trunk *trunk, const char *format, ...)
 {
+	struct trunk *shared = trunk->first;
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(trunk->last_error, sizeof(trunk->last_error), format, args);
+	pthread_mutex_lock(&shared->lock);
+	vsnprintf(shared->last_error, sizeof(shared->last_error), format, args);
+	shared->last_error_wall_ms = loop_wall_ms(trunk->table->services.loop);
+	log_warning("trunk", "%s: %s", trunk->conf->name, shared->last_error);
+	pthread_mutex_unlock(&shared->lock);
 	va_end(args);
-	trunk->last_error_wall_ms = loop_wall_ms(trunk->table->services.loop);
-	log_warning("trunk", "%s: %s", trunk->conf->name, trunk->last_error);
 }
 
 void trunk_note(struct trunk *trunk, unsigned status)
@@ -272,7 +323,8 @@ static void show_target(const struct trunk *trunk, const struct trunk_target *ta
 		.weight = target->where.weight,
 		.health = fsm_state_name(&target->health.fsm),
 		.is_good = health_is_good(target),
-		.is_registered = register_is_good(trunk) && trunk->conf->registers &&
+		.is_registered = register_is_good(trunk, loop_now_ms(trunk->table->services.loop)) &&
+				 trunk->conf->registers &&
 				 dns_target_is_equal(&target->where, &trunk->registration.home),
 	};
 }
@@ -295,6 +347,7 @@ static const char *name_resolution(const struct trunk *trunk)
 	return trunk->is_stale ? "stale" : "known";
 }
 
+/* The first table's thread. */
 void trunk_describe(const struct trunk *trunk, struct trunk_about *ret_about)
 {
 	const struct loop *loop = trunk->table->services.loop;

@@ -2,7 +2,7 @@
  * limits of each.
  *
  * Used by controlplane/call (which trunk, may it, what it is told of numbers) and by app (life, what the API shows).
- * Threads: the signalling loop's only. Ownership: the table owns the trunks; all in struct trunk_services outlives it.
+ * Threads: each signalling loop has a table of its own; places and what is usable are shared (a lock, an atomic). Ownership: the table owns the trunks; all in struct trunk_services outlives it.
  *
  * Registration (register.c; RFC 3261 10.2, 22): a REGISTER with the answer to a 401 or 407; refreshed ahead of its end; after a
  * failure again after TRUNK_RETRY_MIN_MS, doubled each time up to TRUNK_RETRY_MAX_MS (RFC 5626 4.5), a random part of half
@@ -50,6 +50,9 @@ struct trunk_services {
 	struct transaction_layer *transactions;
 	struct auth *auth; /* for auth_answer */
 	struct dns *dns;   /* NULL: there are no names */
+	/* Of the first signalling thread, which registers and asks for health, and outlives this one; NULL: this is it. Places, limits
+	 * and last errors are counted there for all. */
+	struct trunk_table *first;
 };
 
 struct trunk_problem {

@@ -11,6 +11,8 @@
 #include "lib/fsm/fsm.h"
 #include "lib/sip/sip.h"
 
+#include <pthread.h>
+
 #define REGISTER_STATE_LIST(X)                                                                                         \
 	X(REGISTER_NONE, "none")                                                                                       \
 	X(REGISTER_ASKING, "asking")   /* REGISTER sent */                                                             \
@@ -95,6 +97,7 @@ struct trunk_rule {
 
 struct trunk {
 	struct trunk_table *table;
+	struct trunk *first; /* the same of the first table: what is shared is there. Its own in the first */
 	const struct conf_trunk *conf;
 	struct trunk_registration registration;
 	struct trunk_target *targets[TRUNK_TARGETS_MAX];
@@ -104,6 +107,8 @@ struct trunk {
 	int resolve_error; /* of the last look-up; ERR_AGAIN: there was none yet */
 	bool is_stale;
 	struct trunk_rule *rules;
+	/* shared, in the first: */
+	pthread_mutex_t lock; /* recursive */
 	struct bucket bucket;
 	uint32_t calls;
 	uint64_t total_calls, refused;
@@ -122,8 +127,8 @@ extern const struct fsm_machine register_machine, health_machine;
 void register_init(struct trunk *trunk);
 void register_feed(struct trunk *trunk, enum register_event event, const struct trunk_input *input);
 void register_fini(struct trunk *trunk);
-bool register_is_good(const struct trunk *trunk); /* registered, or not wanted */
-void register_soon(struct trunk *trunk);          /* where it was is gone: anew, elsewhere */
+bool register_is_good(const struct trunk *trunk, uint64_t now_ms); /* registered, or not wanted */
+void register_soon(struct trunk *trunk);                           /* where it was is gone: anew, elsewhere */
 void health_init(struct trunk_target *target);
 void health_feed(struct trunk_target *target, enum health_event event);
 void health_fini(struct trunk_target *target);
@@ -141,6 +146,9 @@ bool target_has_good(const struct trunk *trunk);
 int target_flow(struct trunk *trunk, const struct dns_target *where, struct transport_flow *ret_flow) WARN_UNUSED;
 
 bool trunk_is_usable(const struct trunk *trunk);
+/* What is shared of a trunk, and its targets and registration: the first's thread holds it to change them, the others to look. */
+void trunk_lock(const struct trunk *trunk);
+void trunk_unlock(const struct trunk *trunk);
 /* Notes and logs it. */
 void trunk_fail(struct trunk *trunk, const char *format, ...) PRINTF(2, 3);
 /* Begins a request to the trunk outside any dialog: everything up to CSeq. NULL: no way to it. */

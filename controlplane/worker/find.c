@@ -169,6 +169,26 @@ void worker_names_find(struct view bytes, struct worker_names *ret_names)
 	}
 }
 
+/* Calls are named by 32 hexadecimal digits, legs by these, '-' and a number; the first byte has the worker in its lower bits. */
+unsigned worker_of_call_id(struct view call_id, unsigned count)
+{
+	static const char digits[] = "0123456789abcdef";
+	enum { DIGITS = 32 };
+	unsigned byte = 0;
+
+	if (call_id.size <= DIGITS || call_id.at[DIGITS] != '-')
+		return count;
+	for (size_t i = 0; i < DIGITS; i++) {
+		const char *hit = memchr(digits, call_id.at[i], 16);
+
+		if (!hit)
+			return count;
+		if (i < 2)
+			byte = byte << 4 | (unsigned)(hit - digits);
+	}
+	return MIN(byte % WORKERS_MAX, count);
+}
+
 unsigned worker_of_replaces(struct view value, unsigned count)
 {
 	unsigned to = worker_of_mark(find_param(value, VIEW("to-tag=")), count);

@@ -95,6 +95,8 @@ static unsigned find_for_invite(struct worker *worker, const struct worker_names
 		return index;
 	if (is_invite && names->replaces.size > 0)
 		index = worker_of_replaces(names->replaces, group->count);
+	if (index == group->count) /* an INVITE of ours that comes back: only who sent it sees the loop */
+		index = worker_of_call_id(names->call_id, group->count);
 	if (index == group->count)
 		index = find_engaged(group, names->from_user);
 	if (index == group->count)
@@ -113,14 +115,17 @@ static unsigned find(struct worker *worker, struct view bytes)
 	uint64_t hash;
 
 	worker_names_find(bytes, &names);
-	index = worker_of_mark(names.is_request ? names.to_tag : names.branch, count);
+	hash = hash_bytes(names.call_id.at, names.call_id.size);
+	/* Not every peer gets the tag right in the ACK of a refusal. */
+	index = view_is(names.method, "ACK") ? find_recent(worker, hash) : count;
+	if (index == count)
+		index = worker_of_mark(names.is_request ? names.to_tag : names.branch, count);
 	if (index < count)
 		return index;
 	if (!names.is_request || view_is(names.method, "OPTIONS"))
 		return worker->index;
 	if (view_is(names.method, "REGISTER") || view_is(names.method, "SUBSCRIBE"))
 		return 0;
-	hash = hash_bytes(names.call_id.at, names.call_id.size);
 	if (view_is(names.method, "INVITE") || view_is(names.method, "CANCEL"))
 		return find_for_invite(worker, &names, hash);
 	return (unsigned)(hash >> 32) % count;
@@ -323,6 +328,12 @@ void worker_set_transport(struct worker *worker, struct transport *transport)
 struct loop *worker_loop(const struct worker *worker)
 {
 	return worker->loop;
+}
+
+void worker_sign_call(const struct worker *worker, uint8_t *first_byte)
+{
+	if (worker->group->count > 1)
+		*first_byte = (uint8_t)(*first_byte / WORKERS_MAX * WORKERS_MAX + worker->index);
 }
 
 /* ---- whose phones are in calls here ---- */

@@ -7,6 +7,7 @@
  *   a response                      the worker whose mark begins the branch of its topmost Via
  *   a request with a To tag         the worker whose mark begins that tag
  *   an INVITE with Replaces         the worker whose mark begins one of the tags that it names
+ *   an INVITE with a Call-ID of ours  the worker in that Call-ID, which knows that it is a loop
  *   REGISTER, SUBSCRIBE             worker 0, which owns locations and subscriptions
  *   OPTIONS                         whoever has it: the answer needs no memory
  *   an INVITE, its CANCEL           where that Call-ID went before (for WORKER_REMEMBER_S); else the worker that has calls of the
@@ -58,6 +59,9 @@ struct transport_receiver worker_receiver(struct worker *worker);
 void worker_set_transport(struct worker *worker, struct transport *transport);
 struct loop *worker_loop(const struct worker *worker);
 
+/* Puts the worker into the first byte of a call's random name. */
+void worker_sign_call(const struct worker *worker, uint8_t *first_byte);
+
 /* ---- whose phones are in calls here ---- */
 /* A call of that extension begins here. True: worker_release must follow; false: its calls are on another worker already. */
 bool worker_engage(struct worker *worker, const char *extension);
@@ -82,6 +86,8 @@ void worker_names_find(struct view bytes, struct worker_names *ret_names);
 char worker_mark_of(unsigned index);
 /* The worker whose mark begins that text; count: none. */
 unsigned worker_of_mark(struct view text, unsigned count);
+/* The worker in the Call-ID of a leg that we called (worker_sign_call); count: it is none of ours. */
+unsigned worker_of_call_id(struct view call_id, unsigned count);
 /* One of both tags of a Replaces value, the first that has a mark; count: none. */
 unsigned worker_of_replaces(struct view value, unsigned count);
 

@@ -1,4 +1,4 @@
-/* The program: scenario [-v] FILE. Prints "ok" and how much simulated time went by, or the failure with the messages so
+/* The program: scenario [-v] [--workers N] FILE. Prints "ok" and how much simulated time went by, or the failure with the messages so
  * far; exits with 0, or 1. */
 #include "controlplane/auth/auth.h"
 #include "tests/scenario/scenario.h"
@@ -153,15 +153,27 @@ void host_fini(void)
 
 int main(int argument_count, char **arguments)
 {
-	bool without_memory = argument_count == 3 && strcmp(arguments[1], "--without-memory") == 0;
+	bool without_memory = false;
+	uint32_t worker_count = 1;
+	int at = 1;
 
-	host.is_verbose = argument_count == 3 && strcmp(arguments[1], "-v") == 0;
-	if (argument_count != 2 + (host.is_verbose || without_memory)) {
-		fprintf(stderr, "usage: scenario [-v | --without-memory] FILE\n");
+	for (; at < argument_count - 1; at++) {
+		if (strcmp(arguments[at], "--without-memory") == 0)
+			without_memory = true;
+		else if (strcmp(arguments[at], "-v") == 0)
+			host.is_verbose = true;
+		else if (strcmp(arguments[at], "--workers") != 0 || ++at == argument_count - 1 ||
+			 view_to_u32(view_of(arguments[at]), SCENARIO_WORKERS_MAX, &worker_count) != 0 ||
+			 worker_count == 0)
+			break;
+	}
+	if (at != argument_count - 1) {
+		fprintf(stderr, "usage: scenario [-v] [--without-memory] [--workers N] FILE\n");
 		return 2;
 	}
+	host.worker_count = worker_count;
 	if (without_memory)
-		return scenario_without_memory(arguments[2]);
+		return scenario_without_memory(arguments[argument_count - 1]);
 	host_init(arguments[argument_count - 1]);
 	scenario_run();
 	printf("ok: %zu steps, %llu ms\n", host.script.count, (unsigned long long)loop_now_ms(host.loop));

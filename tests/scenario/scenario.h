@@ -17,6 +17,8 @@
 
 #include <setjmp.h>
 
+enum { SCENARIO_WORKERS_MAX = 4 };
+
 /* ---- script.c ---- */
 struct step {
 	unsigned line;
@@ -58,7 +60,8 @@ struct host {
 	struct list phones, events;
 	struct text trace;
 	bool is_verbose;
-	struct view options; /* of the line "system NAME option=value ..." */
+	unsigned worker_count; /* of signalling, where the system has such: 1 to SCENARIO_WORKERS_MAX */
+	struct view options;   /* of the line "system NAME option=value ..." */
 	const struct scenario_system *kind;
 	void *system;
 	struct auth *auth; /* answers challenges for the phones; made when first needed */

@@ -27,6 +27,7 @@
 #include "controlplane/transaction/transaction.h"
 #include "controlplane/trunk/trunk.h"
 #include "lib/codec/codec.h"
+#include "controlplane/worker/worker.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
 #include "tests/scenario/fake_dataplane.h"
@@ -43,8 +44,10 @@ struct system {
 	struct metrics metrics;
 	struct cdr *cdr;
 	struct fake_dataplane engine;
-	struct signalling *signalling;
-	struct transport *transport;
+	/* Several workers on the one loop of the host; the network gives each message to the next of them in turn. */
+	struct worker_group *group;
+	struct signalling *workers[SCENARIO_WORKERS_MAX];
+	struct transport *transports[SCENARIO_WORKERS_MAX];
 };
 
 static const char accounts[] = "extensions = ({ number = \"1000\"; password = \"test1000\"; },"
@@ -89,24 +92,34 @@ static void open_records(struct system *system)
 		scenario_fail("%s", problem.text);
 }
 
-static void start(struct system *system)
+static void start_worker(struct system *system, unsigned index)
 {
 	struct signalling_options options = {.conf = system->conf,
 					     .loop = host.loop,
 					     .metrics = &system->metrics,
 					     .cdr = system->cdr,
+					     .worker = worker_group_get(system->group, index),
+					     .first = system->workers[0],
 					     .names = fake_dns_source(&host.names)};
 	struct transport_options listens = {.listens = {{TRANSPORT_UDP, host.server}, {TRANSPORT_TCP, host.server}},
 					    .listen_count = 2};
 	struct signalling_problem problem;
 	struct transport_receiver receiver;
 
-	if (signalling_new(&options, &system->signalling, &problem) < 0)
+	if (signalling_new(&options, &system->workers[index], &problem) < 0)
 		scenario_fail("%s", problem.text);
-	receiver = signalling_receiver(system->signalling);
-	if (transport_new_sim(host.network, &listens, &receiver, &system->transport) < 0 ||
-	    signalling_start(system->signalling, system->transport, &problem) < 0)
+	receiver = signalling_receiver(system->workers[index]);
+	if (transport_new_sim(host.network, &listens, &receiver, &system->transports[index]) < 0 ||
+	    signalling_start(system->workers[index], system->transports[index], &problem) < 0)
 		scenario_fail("%s", problem.text);
+}
+
+static void start(struct system *system)
+{
+	if (worker_group_new(host.worker_count, &system->group) < 0)
+		scenario_fail("out of memory");
+	for (unsigned i = 0; i < host.worker_count; i++)
+		start_worker(system, i);
 }
 
 static void start_engine(struct system *system)
@@ -114,6 +127,7 @@ static void start_engine(struct system *system)
 	char address[NET_ADDRESS_TEXT];
 
 	fake_dataplane_init(&system->engine, host.loop);
+	system->engine.layout.client_count = host.worker_count;
 	system->engine.layout.streams_per_worker = FAKE_STREAMS_MAX / system->engine.layout.worker_count;
 	net_address_print(&host.server.address, address);
 	fake_dataplane_address(&system->engine, address, address, "scenario", SHM_SERVES_NETWORK)->port_end = 10999;
@@ -147,11 +161,16 @@ static void destroy(void *arg)
 {
 	struct system *system = arg;
 
-	transport_free(system->transport);
-	signalling_free(system->signalling);
+	for (unsigned i = host.worker_count; i-- > 0;) {
+		worker_set_transport(worker_group_get(system->group, i), NULL);
+		transport_free(system->transports[i]);
+		signalling_free(system->workers[i]);
+	}
 	fake_dataplane_fini(&system->engine);
 	cdr_close(system->cdr);
 	conf_free(system->conf);
+	loop_turn(host.loop, 0); /* what the workers still had for each other */
+	worker_group_free(system->group);
 	nftw(system->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	free(system);
 }
@@ -184,6 +203,22 @@ static void show_call(const struct call_about *about, void *arg)
 {
 	scenario_event("%s to %s %s%s%s", about->caller, about->callee, about->state, about->transcoded[0] ? ", " : "",
 		       about->transcoded);
+}
+
+static uint32_t count_calls(const struct system *system)
+{
+	uint32_t count = 0;
+
+	for (unsigned i = 0; i < host.worker_count; i++)
+		count += call_table_count(system->workers[i]->calls);
+	return count;
+}
+
+static void show_calls(struct system *system)
+{
+	for (unsigned i = 0; i < host.worker_count; i++)
+		call_table_walk(system->workers[i]->calls, show_call, NULL);
+	scenario_event("calls %u", count_calls(system));
 }
 
 static void show_trunk(const struct trunk_about *about, void *arg)
@@ -286,21 +321,21 @@ static bool command(void *arg, struct view line)
 	} else if (take_word(&line, "engine")) {
 		engine(system, line);
 	} else if (take_word(&line, "calls")) {
-		call_table_walk(system->signalling->calls, show_call, NULL);
-		scenario_event("calls %u", call_table_count(system->signalling->calls));
+		show_calls(system);
 	} else if (take_word(&line, "record")) {
 		if (cdr_recent(system->cdr, 1, show_record, NULL) == 0)
 			scenario_event("no record");
 	} else if (take_word(&line, "subscriptions")) {
-		scenario_event("subscriptions %u", subscription_count(system->signalling->subscriptions));
+		scenario_event("subscriptions %u", subscription_count(system->workers[0]->subscriptions));
 	} else if (take_word(&line, "trunks")) {
-		trunk_walk(system->signalling->trunks, show_trunk, NULL);
+		trunk_walk(system->workers[0]->trunks, show_trunk, NULL);
 	} else if (take_word(&line, "targets")) {
-		trunk_walk(system->signalling->trunks, show_targets, NULL);
+		trunk_walk(system->workers[0]->trunks, show_targets, NULL);
 	} else if (take_word(&line, "lag")) {
 		set_lag(line);
 	} else if (take_word(&line, "drain")) {
-		signalling_drain(system->signalling);
+		for (unsigned i = 0; i < host.worker_count; i++)
+			signalling_drain(system->workers[i]);
 	} else {
 		return false;
 	}
@@ -310,13 +345,19 @@ static bool command(void *arg, struct view line)
 static bool is_idle(void *arg, struct text *why)
 {
 	struct system *system = arg;
-	const struct transaction_stats *stats = transaction_stats(system->signalling->transactions);
-	uint32_t calls = call_table_count(system->signalling->calls);
+	uint32_t calls = count_calls(system), transactions = 0;
+	size_t memory = 0;
 	uint32_t streams = fake_dataplane_count(&system->engine);
 
-	text_printf(why, "%u calls, %u streams, %u transactions, %zu bytes of messages", calls, streams,
-		    stats->transactions, stats->memory);
-	return calls == 0 && streams == 0 && stats->transactions == 0 && stats->memory == 0;
+	for (unsigned i = 0; i < host.worker_count; i++) {
+		const struct transaction_stats *stats = transaction_stats(system->workers[i]->transactions);
+
+		transactions += stats->transactions;
+		memory += stats->memory;
+	}
+	text_printf(why, "%u calls, %u streams, %u transactions, %zu bytes of messages", calls, streams, transactions,
+		    memory);
+	return calls == 0 && streams == 0 && transactions == 0 && memory == 0;
 }
 
 const struct scenario_system system_signalling = {"signalling", create, destroy, command, is_idle};

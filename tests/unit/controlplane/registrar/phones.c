@@ -158,7 +158,7 @@ const char *phones_find(struct phones *phones, const char *number)
 {
 	static char buffer[8192];
 	struct registrar_contact contacts[REGISTRAR_CONTACTS_MAX];
-	size_t count = registrar_find(phones->registrar, view_of(number), contacts, ARRAY_LEN(contacts));
+	size_t count = registrar_find(phones->registrar, view_of(number), contacts, ARRAY_LEN(contacts), NULL);
 	struct text text;
 
 	text_init(&text, buffer, sizeof(buffer));

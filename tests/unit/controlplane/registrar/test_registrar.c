@@ -61,7 +61,7 @@ static void test_refresh_keeps_the_binding_and_moves_its_flow(void **state)
 		200);
 	assert_int_equal(phones->events[REGISTRAR_REFRESHED], 1);
 	loop_sim_advance(phones->loop, 50000);
-	assert_int_equal(registrar_find(phones->registrar, VIEW("1000"), &contact, 1), 1);
+	assert_int_equal(registrar_find(phones->registrar, VIEW("1000"), &contact, 1, NULL), 1);
 	assert_string_equal(net_endpoint_print(&contact.flow.remote, text), "198.51.100.7:30000");
 	assert_string_equal(net_endpoint_print(&contact.flow.local, text), "192.0.2.100:5060");
 	assert_view_equal(contact.user_agent, "Phone/1");
@@ -240,10 +240,10 @@ static void test_find_orders_by_q_then_by_freshness_and_cuts(void **state)
 	loop_sim_advance(phones->loop, 10);
 	assert_int_equal(phones_contact(phones, CONTACT("sip:c@h", ";q=0.7")), 200);
 	assert_string_equal(phones_find(phones, "1000"), "sip:b@h sip:c@h sip:a@h");
-	assert_int_equal(registrar_find(phones->registrar, VIEW("1000"), contacts, 2), 2);
+	assert_int_equal(registrar_find(phones->registrar, VIEW("1000"), contacts, 2, NULL), 2);
 	assert_view_equal(contacts[0].uri, "sip:b@h");
 	assert_view_equal(contacts[1].uri, "sip:c@h");
-	assert_int_equal(registrar_find(phones->registrar, VIEW("1000"), contacts, 0), 0);
+	assert_int_equal(registrar_find(phones->registrar, VIEW("1000"), contacts, 0, NULL), 0);
 }
 
 static void count_contact(void *arg, const struct registrar_contact *contact)

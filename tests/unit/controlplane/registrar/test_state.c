@@ -98,7 +98,7 @@ static void test_state_brings_bindings_back(void **state)
 	assert_int_equal(phones_contact(phones, "Contact: <sip:c@h>;expires=0\r\n"), 200);
 	restart(WALL_MS + 100000);
 	assert_string_equal(phones_find(phones, "1000"), A);
-	assert_int_equal(registrar_find(phones->registrar, VIEW("1000"), &contact, 1), 1);
+	assert_int_equal(registrar_find(phones->registrar, VIEW("1000"), &contact, 1, NULL), 1);
 	assert_int_equal(contact.expires_s, 500);
 	assert_int_equal(contact.q, 300);
 	assert_string_equal(net_endpoint_print(&contact.flow.remote, text), "198.51.100.7:30000");
@@ -163,7 +163,7 @@ static void test_state_refresh_from_elsewhere_is_written_at_once(void **state)
 								       .from = "192.0.2.9:7777"}),
 			 200);
 	restart(WALL_MS);
-	assert_int_equal(registrar_find(phones->registrar, VIEW("1000"), &contact, 1), 1);
+	assert_int_equal(registrar_find(phones->registrar, VIEW("1000"), &contact, 1, NULL), 1);
 	assert_string_equal(net_endpoint_print(&contact.flow.remote, text), "192.0.2.9:7777");
 }
 

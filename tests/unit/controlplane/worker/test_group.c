@@ -160,6 +160,7 @@ static void test_marks_lead_home(void **state)
 		{"REGISTER sip:h SIP/2.0\r\nTo: <sip:1@h>\r\nCall-ID: x\r\n\r\n", 0},
 		{"SUBSCRIBE sip:1@h SIP/2.0\r\nTo: <sip:1@h>\r\nCall-ID: x\r\n\r\n", 0},
 		{"INVITE sip:1@h SIP/2.0\r\nCall-ID: y\r\nReplaces: z;from-tag=phone;to-tag=b77\r\n\r\n", 1},
+		{"INVITE sip:1@h SIP/2.0\r\nCall-ID: e3456789abcdef0123456789abcdef01-1@h\r\n\r\n", 3},
 		{"INVITE sip:1@h SIP/2.0\r\nCall-ID: y2\r\nReplaces: z;from-tag=c77;to-tag=phone\r\n\r\n", 2},
 	};
 	struct fixture *f = make(COUNT);
