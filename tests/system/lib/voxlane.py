@@ -68,17 +68,18 @@ class Voxlane:
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(**values) + values.get("config", ""))
         self.dataplane = self.controlplane = None
+        self.programs = [DATAPLANE], [CONTROLPLANE]
         if start:
             self.start_dataplane()
             self.start_controlplane()
 
     def start_dataplane(self):
-        self.dataplane = self.core.start("dataplane", DATAPLANE, "--config", self.config)
+        self.dataplane = self.core.start("dataplane", *self.programs[0], "--config", self.config)
         self.wait_for_log(self.dataplane, lambda: os.path.exists(self.segment), "segment of the dataplane")
 
     def start_controlplane(self, alone=False):
         """alone: without a dataplane it works, but it is never ready."""
-        self.controlplane = self.core.start("controlplane", CONTROLPLANE, "--config", self.config)
+        self.controlplane = self.core.start("controlplane", *self.programs[1], "--config", self.config)
         self.wait_for_log(self.controlplane, self.is_up if alone else self.is_ready, "API" if alone else "readiness")
 
     def wait_for_log(self, process, condition, what):

@@ -150,6 +150,10 @@ class World:
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    def give_to(self, user):
+        """Daemons of that user may write into the test's folder."""
+        os.chown(self.folder, user, user)
+
     def ip(self, *arguments):
         answer = subprocess.run(["ip", *map(str, arguments)], capture_output=True, text=True)
         if answer.returncode != 0:
