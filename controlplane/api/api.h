@@ -42,6 +42,7 @@ struct api_leg_row {
 	char sip_call_id[API_TEXT_SIZE];
 	char user_agent[API_TEXT_SIZE];
 	char codec[32];             /* "PCMU/8000"; empty while not negotiated */
+	char srtp[32];              /* "AES_CM_128_HMAC_SHA1_80"; empty in the clear */
 	struct net_endpoint remote; /* of SIP */
 	bool has_stream;
 	double mos; /* of what the party sends; 0: not known */

@@ -71,11 +71,11 @@ static json_t *known_document(double value)
 
 static json_t *leg_document(const struct api_leg_row *leg)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "leg_id", document_text(leg->id), "side",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "leg_id", document_text(leg->id), "side",
 			 document_text(leg->side), "state", document_text(leg->state), "sip_call_id",
 			 document_text(leg->sip_call_id), "remote", document_endpoint(&leg->remote), "user_agent",
-			 document_text(leg->user_agent), "codec", document_text(leg->codec), "mos",
-			 known_document(leg->mos), "stream",
+			 document_text(leg->user_agent), "codec", document_text(leg->codec), "srtp",
+			 document_text(leg->srtp), "mos", known_document(leg->mos), "stream",
 			 leg->has_stream ? stream_id_document(&leg->stream) : json_null());
 }
 

@@ -54,6 +54,7 @@ static void fill_leg(struct api_leg_row *row, const struct call_about_leg *leg)
 	COPY(row->sip_call_id, "%s", leg->sip_call_id);
 	COPY(row->user_agent, "%s", leg->user_agent);
 	COPY(row->codec, "%s", leg->codec);
+	COPY(row->srtp, "%s", leg->srtp);
 	row->remote = leg->remote;
 	row->has_stream = leg->stream != NULL;
 	if (leg->stream) {

@@ -97,6 +97,7 @@ uint32_t call_table_count(const struct call_table *table);
 struct call_about_leg {
 	const char *id, *side, *state; /* "caller", "callee"; state as the machine names it */
 	const char *sip_call_id, *user_agent, *codec;
+	const char *srtp;                  /* the suite; "": in the clear */
 	struct net_endpoint remote;        /* of SIP */
 	const struct media_stream *stream; /* NULL: none */
 };

@@ -157,8 +157,9 @@ void leg_free(struct leg *leg)
 	forget(&leg->modify);
 	forget(&leg->bye);
 	dialog_free(leg->dialog);
-	free(leg->description);
-	free(leg->heard);
+	secure_text_free(leg->description);
+	secure_text_free(leg->heard);
+	secure_free(leg);
 	free(leg->crossed);
 	free(leg->reason);
 	loop_defer_cancel(leg->call->table->services.loop, &leg->lost);
@@ -285,6 +286,7 @@ void leg_take_over(struct leg *leg, struct leg *old)
 	leg->dialog->owner = leg;
 	old->dialog = NULL;
 	leg->wants_mux = old->wants_mux;
+	leg->profile = old->profile; /* but not its keys: they were used for another stream */
 	leg->sdp_session = old->sdp_session;
 	leg->sdp_version = old->sdp_version;
 	leg->description = old->description;

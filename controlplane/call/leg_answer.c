@@ -50,12 +50,36 @@ void send_success(void *owner, const void *data)
 		leg_answer_now(owner, ((const struct leg_input *)data)->body);
 }
 
+/* What is wrong with the session description (RFC 3261 20.43): of the leg itself, or of one that it was to be passed on to. */
+static void write_warning(struct sip_writer *out, const struct leg *leg)
+{
+	unsigned warning = leg->warning;
+	char host[NET_ENDPOINT_TEXT];
+
+	LIST_FOREACH (link, &leg->call->legs)
+		if (warning == SECURE_FINE)
+			warning = LIST_ENTRY(link, struct leg, link)->warning;
+	if (warning == SECURE_FINE || !leg->dialog)
+		return;
+	dialog_print_host(leg->call->table->services.transactions, &leg->dialog->flow, host);
+	sip_write_header(out, SIP_HEADER_WARNING, "%u %s \"%s\"", secure_warnings[warning].code, host,
+			 secure_warnings[warning].text);
+}
+
+struct refusal {
+	struct leg *leg;
+	unsigned status;
+};
+
 static void write_refusal(struct sip_writer *out, void *arg)
 {
-	struct leg *leg = arg;
+	const struct refusal *refusal = arg;
+	const struct leg *leg = refusal->leg;
 	const struct call_cause *cause = &leg->call->cause;
 
 	crossing_write_kept(out, leg);
+	if (refusal->status == 488)
+		write_warning(out, leg);
 	if (cause->sip == 503 && (!leg->crossed || !strstr(leg->crossed, "Retry-After:")))
 		sip_write_header(out, SIP_HEADER_RETRY_AFTER, "5");
 	if (cause->sip == 422)
@@ -68,11 +92,12 @@ static void write_refusal(struct sip_writer *out, void *arg)
 static void refuse(struct leg *leg, unsigned status)
 {
 	struct transaction **slot = leg->modify ? &leg->modify : &leg->invite, *transaction = *slot;
+	struct refusal refusal = {leg, status};
 	struct transaction_reply reply = {
 		.status = status,
 		.to_tag = leg->dialog ? leg->dialog->local_tag : NULL,
 		.headers = write_refusal,
-		.arg = leg,
+		.arg = &refusal,
 	};
 
 	if (!transaction)

@@ -128,6 +128,9 @@ struct leg {
 	struct leg_media media, offered; /* in force; of a re-INVITE that is not answered yet */
 	bool wants_mux;                  /* its offer had a=rtcp-mux */
 	bool is_engaged;                 /* its further calls come to this worker (worker_engage) */
+	uint8_t profile;                 /* enum sdp_protocol of its audio line, as offered last by either side */
+	uint8_t warning;                 /* enum secure_warning: why what it said was refused */
+	struct leg_secure *secure;       /* NULL: keys were never spoken of (secure.c) */
 	uint64_t sdp_session, sdp_version;
 	char *description;      /* the session description that we sent last; NULL: none */
 	char *heard;            /* the peer's last one that was of use; NULL: none */

@@ -1,5 +1,5 @@
 /* The call detail record of a call, and the causes it names. */
-#include "controlplane/call/private.h"
+#include "controlplane/call/session.h"
 
 #include <stdio.h>
 
@@ -78,6 +78,7 @@ static void fill_leg(struct cdr_leg *record, const struct leg *leg)
 	snprintf(record->sip_call_id, sizeof(record->sip_call_id), "%s", leg->sip_call_id);
 	snprintf(record->user_agent, sizeof(record->user_agent), "%s", leg->user_agent);
 	snprintf(record->codec, sizeof(record->codec), "%s", leg->codec);
+	snprintf(record->srtp, sizeof(record->srtp), "%s", secure_suite_in_force(leg));
 	record->remote = leg->remote;
 	record->media_remote = leg->media_remote;
 	record->packets_in = counters.rtp_in;

@@ -9,7 +9,7 @@
 #include "controlplane/metrics/metrics.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
-#include "lib/sdp/sdp.h"
+#include "lib/sdp/crypto.h"
 
 static void on_media(struct media_stream *stream, const struct media_event *event, void *arg)
 {
@@ -91,23 +91,35 @@ bool session_is_in(const struct sip_message *message)
 
 /* ---- reading ---- */
 
-/* The media line that is anchored: the first clear audio that is not rejected. */
-static int find_audio(const struct sdp_session *session, unsigned *ret_index)
+/* Audio that we can anchor; keys by DTLS (RFC 5763) are not for us. */
+static bool is_audio(const struct sdp_media *media)
 {
-	for (unsigned i = 0; i < session->media_count; i++) {
-		const struct sdp_media *media = &session->media[i];
-
-		if (media->type == SDP_TYPE_AUDIO && media->port > 0 && sdp_protocol_is_rtp(media->protocol) &&
-		    !sdp_protocol_is_encrypted(media->protocol)) {
-			*ret_index = i;
-			return 0;
-		}
-	}
-	return ERR_UNSUPPORTED;
+	return media->type == SDP_TYPE_AUDIO && media->port > 0 && sdp_protocol_is_rtp(media->protocol) &&
+	       media->protocol != SDP_PROTOCOL_DTLS_SAVP && media->protocol != SDP_PROTOCOL_DTLS_SAVPF;
 }
 
-static int read_description(struct leg *from, const struct sip_message *message, struct sdp_session *session,
-			    unsigned *ret_audio)
+/* The media line that is anchored: the first audio that is not rejected; of an offer the first that the policy takes, one
+ * with keys before one without (phones offer both, RTP/SAVP and RTP/AVP). */
+static int find_audio(struct leg *from, const struct sdp_session *session, bool is_answer, unsigned *ret_index)
+{
+	int error = ERR_UNSUPPORTED;
+
+	for (unsigned with_keys = 2; with_keys-- > 0;) {
+		for (unsigned i = 0; i < session->media_count; i++) {
+			if (!is_audio(&session->media[i]) || (!is_answer && sdp_crypto_is_in(session, i) != with_keys))
+				continue;
+			error = is_answer ? secure_read_answer(from, session, i) : secure_read_offer(from, session, i);
+			if (error == 0 || error == ERR_NOMEM || is_answer) {
+				*ret_index = i;
+				return error;
+			}
+		}
+	}
+	return error;
+}
+
+static int read_description(struct leg *from, const struct sip_message *message, bool is_answer,
+			    struct sdp_session *session, unsigned *ret_audio)
 {
 	struct leg_media offered = {.is_known = true};
 	struct sdp_refusal refusal;
@@ -123,10 +135,10 @@ static int read_description(struct leg *from, const struct sip_message *message,
 			 cdr_side_name(from->side), refusal.sentence, refusal.offset);
 		return error;
 	}
-	error = find_audio(session, ret_audio);
+	error = find_audio(from, session, is_answer, ret_audio);
 	if (error) {
-		log_call(LOG_LEVEL_WARNING, "call", from->call->id, "the %s offers no clear audio",
-			 cdr_side_name(from->side));
+		log_call(LOG_LEVEL_WARNING, "call", from->call->id, "the %s offers no audio that can be taken%s%s",
+			 cdr_side_name(from->side), from->warning ? ": " : "", secure_warnings[from->warning].text);
 		return error;
 	}
 	offered.rtcp_mux = session->media[*ret_audio].has_rtcp_mux;
@@ -135,7 +147,7 @@ static int read_description(struct leg *from, const struct sip_message *message,
 	else if (session->media[*ret_audio].rtcp_port > 0 &&
 		 sdp_media_rtcp(session, *ret_audio, offered.rtcp_mux, &offered.rtcp) != 0)
 		offered.rtcp = (struct net_endpoint){0};
-	free(from->heard);
+	secure_text_free(from->heard);
 	from->heard = view_dup(description);
 	if (!from->heard)
 		return ERR_NOMEM;
@@ -166,14 +178,6 @@ static struct sdp_origin origin_of(const struct leg *leg)
 	};
 }
 
-static struct sdp_local_media local_of(const struct leg *leg, bool has_rtcp_mux)
-{
-	return (struct sdp_local_media){
-		.port = media_stream_advertised(leg->stream)->port,
-		.has_rtcp_mux = has_rtcp_mux,
-	};
-}
-
 /* The text becomes what we said last; it must be told apart from the one before by a higher version (RFC 3264 8), and
  * be the same when nothing changed. `print` writes it with leg->sdp_version. */
 struct printing {
@@ -181,7 +185,8 @@ struct printing {
 	const struct sdp_choice *choice;  /* NULL: relayed */
 	const struct choice_extra *extra; /* relayed: what we add; or NULL */
 	unsigned audio;
-	bool has_rtcp_mux;
+	bool has_rtcp_mux, is_answer;
+	struct sdp_local_media own; /* of the audio line */
 };
 
 static int print(const struct leg *leg, const struct printing *printing, struct text *text)
@@ -189,38 +194,59 @@ static int print(const struct leg *leg, const struct printing *printing, struct 
 	struct sdp_local_media local[SDP_MEDIA_MAX] = {0};
 	struct sdp_origin origin = origin_of(leg);
 
-	local[printing->audio] = local_of(leg, printing->has_rtcp_mux);
+	local[printing->audio] = printing->own;
 	if (printing->extra) {
 		local[printing->audio].extra = printing->extra->codecs;
 		local[printing->audio].extra_count = printing->extra->count;
 	}
 	if (printing->choice)
-		return sdp_answer_print(text, printing->session, printing->choice, &origin, &local[printing->audio]);
+		return sdp_answer_print(text, printing->session, printing->choice, &origin, &printing->own);
 	return sdp_relay_print(text, printing->session, &origin, local);
 }
 
-static int say(struct leg *leg, const struct printing *printing)
+static int say_into(struct leg *leg, const struct printing *printing, char *buffer, size_t size)
 {
-	char buffer[CALL_SDP_MAX];
 	struct text text;
 	int error;
 
-	if (!leg->stream)
-		return ERR_STATE;
-	text_init(&text, buffer, sizeof(buffer));
+	text_init(&text, buffer, size);
 	error = print(leg, printing, &text);
 	if (error == 0 && leg->description && strcmp(leg->description, buffer) == 0)
 		return 0;
 	if (error == 0 && leg->description) {
 		leg->sdp_version++;
-		text_init(&text, buffer, sizeof(buffer));
+		text_init(&text, buffer, size);
 		error = print(leg, printing, &text);
 	}
 	if (error)
 		return error;
-	free(leg->description);
+	secure_text_free(leg->description);
 	leg->description = view_dup(text_view(&text));
 	return leg->description ? 0 : ERR_NOMEM;
+}
+
+static int say(struct leg *leg, struct printing *printing)
+{
+	struct sdp_crypto lines[SECURE_LINES_MAX];
+	char buffer[CALL_SDP_MAX];
+	int error;
+
+	if (!leg->stream)
+		return ERR_STATE;
+	printing->own = (struct sdp_local_media){
+		.port = media_stream_advertised(leg->stream)->port,
+		.has_rtcp_mux = printing->has_rtcp_mux,
+	};
+	error = printing->is_answer ? secure_say_answer(leg, lines, &printing->own)
+				    : secure_say_offer(leg, printing->session->media[printing->audio].protocol, lines,
+						       &printing->own);
+	if (error)
+		return error;
+	error = say_into(leg, printing, buffer, sizeof(buffer));
+	for (unsigned i = 0; i < printing->own.crypto_count; i++)
+		sdp_crypto_wipe(&lines[i]);
+	explicit_bzero(buffer, sizeof(buffer));
+	return error;
 }
 
 /* The answer of `from` to what `to` offered: passed on, or our own when the two speak different codecs. */
@@ -257,8 +283,8 @@ static int pass_offer(const struct leg *from, struct leg *to, struct sdp_session
 int session_pass(struct leg *from, struct leg *to, const struct sip_message *message, bool is_answer)
 {
 	struct sdp_session session;
-	struct printing printing = {.session = &session};
-	int error = read_description(from, message, &session, &printing.audio);
+	struct printing printing = {.session = &session, .is_answer = is_answer};
+	int error = read_description(from, message, is_answer, &session, &printing.audio);
 
 	if (error)
 		return error;
@@ -266,6 +292,18 @@ int session_pass(struct leg *from, struct leg *to, const struct sip_message *mes
 		return pass_answer(from, to, &session, &printing);
 	from->wants_mux = printing.has_rtcp_mux = from->offered.rtcp_mux;
 	return pass_offer(from, to, &session, &printing);
+}
+
+/* The audio line of what was read before; its keys are of no interest to the new peer. */
+static int find_again(const struct sdp_session *session, unsigned *ret_index)
+{
+	for (unsigned i = 0; i < session->media_count; i++) {
+		if (is_audio(&session->media[i])) {
+			*ret_index = i;
+			return 0;
+		}
+	}
+	return ERR_UNSUPPORTED;
 }
 
 int session_pass_again(struct leg *from, struct leg *to)
@@ -276,7 +314,7 @@ int session_pass_again(struct leg *from, struct leg *to)
 	int error = from->heard ? sdp_parse(view_of(from->heard), &session, &refusal) : ERR_STATE;
 
 	if (error == 0)
-		error = find_audio(&session, &printing.audio);
+		error = find_again(&session, &printing.audio);
 	if (error)
 		return error;
 	session.media[printing.audio].section.has_direction = true;
@@ -296,11 +334,15 @@ int session_answer(struct leg *leg, const struct sip_message *message)
 	};
 	struct sdp_choice choice;
 	struct sdp_session session;
-	struct printing printing = {.session = &session, .choice = &choice};
-	int error = read_description(leg, message, &session, &printing.audio);
+	struct printing printing = {.session = &session, .choice = &choice, .is_answer = true};
+	int error = read_description(leg, message, false, &session, &printing.audio);
 
 	if (error)
 		return error;
+	/* Only the line that was read is answered. */
+	for (unsigned i = 0; i < session.media_count; i++)
+		if (i != printing.audio)
+			session.media[i].port = 0;
 	error = sdp_answer_choose(&session, codecs, ARRAY_LEN(codecs), &choice);
 	if (error)
 		return error;
@@ -317,7 +359,7 @@ void session_take_answer(struct leg *leg, const struct sip_message *message)
 	struct sdp_session session;
 	unsigned audio;
 
-	if (leg->stream && read_description(leg, message, &session, &audio) == 0)
+	if (leg->stream && read_description(leg, message, true, &session, &audio) == 0)
 		session_commit(leg);
 }
 
@@ -337,6 +379,7 @@ void session_commit(struct leg *leg)
 		log_call(LOG_LEVEL_WARNING, "call", leg->call->id,
 			 "the %s's media address cannot be reached: waiting for its packets", cdr_side_name(leg->side));
 	media_stream_set_audio(leg->stream, &media->audio);
+	secure_commit(leg);
 	media_stream_set_direction(leg->stream, media->is_sending, media->is_receiving);
 	media_stream_set_timeout(leg->stream,
 				 is_talking ? leg->call->table->services.conf->media.rtp_timeout_s * 1000 : 0);

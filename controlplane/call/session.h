@@ -22,6 +22,51 @@ void session_commit(struct leg *leg);
 /* Each hears the other; a leg joined with itself hears itself. */
 void session_join(struct leg *a, struct leg *b);
 
+/* ---- secure.c: SRTP by the keys in session descriptions (RFC 4568), by the policy for the leg's party ---- */
+struct sdp_crypto;
+struct sdp_local_media;
+struct sdp_session;
+/* Why a session description is refused: code and text of a Warning header (RFC 3261 20.43). */
+#define SECURE_WARNING_LIST(X)                                                                                         \
+	X(SECURE_FINE, 0, "")                                                                                          \
+	X(SECURE_IS_OFF, 302, "SRTP is switched off here: offer RTP/AVP")                                              \
+	X(SECURE_IS_REQUIRED, 302, "SRTP is required: offer RTP/SAVP with a=crypto")                                   \
+	X(SECURE_IS_LACKING, 302, "SRTP was offered, and the answer has none")                                         \
+	X(SECURE_WANTS_TLS, 399, "SRTP keys are taken by SIP over TLS only")                                           \
+	X(SECURE_CANNOT_OFFER, 399, "SRTP is required, and its keys are said in SIP over TLS only")                    \
+	X(SECURE_NO_LINE, 306, "no line of a=crypto can be used")                                                      \
+	X(SECURE_NOT_OFFERED, 306, "the answer takes an a=crypto line that was not offered")                           \
+	X(SECURE_KEY_IS_OURS, 399, "that SRTP key is ours")                                                            \
+	X(SECURE_KEY_IS_OLD, 399, "that SRTP key was replaced, and does not come back")
+enum secure_warning {
+#define X(id, code, text) id,
+	SECURE_WARNING_LIST(X)
+#undef X
+		SECURE_WARNING_COUNT
+};
+struct secure_warning_row {
+	uint16_t code;
+	const char *text;
+};
+extern const struct secure_warning_row secure_warnings[SECURE_WARNING_COUNT];
+/* An audio line that the peer offers. ERR_UNSUPPORTED: not by that policy; leg->warning says it. ERR_NOMEM. */
+int secure_read_offer(struct leg *leg, const struct sdp_session *session, unsigned media) WARN_UNUSED;
+/* What the peer answers to what we said last. ERR_UNSUPPORTED: it is none. */
+int secure_read_answer(struct leg *leg, const struct sdp_session *session, unsigned media) WARN_UNUSED;
+/* The profile and keys of an audio line that we offer (like the one that `likeness` says), or that answers the peer's
+ * offer. local->cryptos are ret_lines, SECURE_LINES_MAX of them, for the caller to wipe. ERR_UNSUPPORTED, ERR_NOMEM. */
+enum { SECURE_LINES_MAX = 6 };
+int secure_say_offer(struct leg *leg, unsigned likeness, struct sdp_crypto *ret_lines,
+		     struct sdp_local_media *local) WARN_UNUSED;
+int secure_say_answer(struct leg *leg, struct sdp_crypto *ret_lines, struct sdp_local_media *local) WARN_UNUSED;
+/* What was agreed becomes the stream's. */
+void secure_commit(struct leg *leg);
+void secure_free(struct leg *leg);
+/* "AES_CM_128_HMAC_SHA1_80"; "" in the clear. */
+const char *secure_suite_in_force(const struct leg *leg);
+/* Frees a text that may have keys in it. NULL is allowed. */
+void secure_text_free(char *text);
+
 /* ---- codecs.c ---- */
 struct conf_strings;
 struct sdp_session;

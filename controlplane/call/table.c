@@ -308,6 +308,7 @@ void call_table_walk(struct call_table *table, void (*visit)(const struct call_a
 				.sip_call_id = leg->sip_call_id,
 				.user_agent = leg->user_agent,
 				.codec = leg->codec,
+				.srtp = secure_suite_in_force(leg),
 				.remote = leg->remote,
 				.stream = leg->stream,
 			};

@@ -45,7 +45,7 @@ void transfer_free(struct transfer *transfer)
 		transaction_set_handler(transfer->notify, NULL, NULL);
 	sip_message_free(transfer->offer);
 	free(transfer->other_dialog);
-	free(transfer->said_before);
+	secure_text_free(transfer->said_before);
 	transfer->call->transfer = NULL;
 	free(transfer);
 }

@@ -267,7 +267,7 @@ void transfer_give_up(struct transfer *transfer, unsigned status)
 	loop_timer_stop(loop_of(transfer), &call->ring_timer);
 	end_targets(call, NULL, status);
 	if (transfer->said_before && !is_over) {
-		free(transfer->remaining->description);
+		secure_text_free(transfer->remaining->description);
 		transfer->remaining->description = transfer->said_before;
 		transfer->said_before = NULL;
 	}

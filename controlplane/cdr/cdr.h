@@ -28,7 +28,7 @@
  *                                       did (transfer, pick-up); the legs are those at the end. In a call whose other
  *                                       party went to another call (cause "transferred"): whom it talks to there
  *   cause                               {"sip":486,"q850":17,"text":"user_busy"}; sip: final status of the INVITE, or 200
- *   legs                                [{"side":"caller","sip_call_id","remote","user_agent","codec",
+ *   legs                                [{"side":"caller","sip_call_id","remote","user_agent","codec","srtp",
  *                                       "media":{"remote","packets_in","packets_out","bytes_in","bytes_out",
  *                                       "lost","dropped","jitter_ms","reordered","duplicates","burst_lost",
  *                                       "mos","round_trip_ms","reported":{"lost","jitter_ms","mos"}}},
@@ -78,6 +78,7 @@ struct cdr_leg {
 	char sip_call_id[CDR_TEXT_SIZE];
 	char user_agent[CDR_TEXT_SIZE];
 	char codec[CDR_CODEC_SIZE];       /* "PCMU/8000" */
+	char srtp[CDR_CODEC_SIZE];        /* the suite of SRTP; in the clear: empty */
 	struct net_endpoint remote;       /* of SIP */
 	struct net_endpoint media_remote; /* of RTP, as it was learned */
 	uint64_t packets_in, packets_out; /* RTP from and to this party */

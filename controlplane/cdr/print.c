@@ -90,6 +90,7 @@ static void add_leg(struct text *text, const struct cdr_leg *leg)
 	add_endpoint(text, ",\"remote\":", &leg->remote);
 	add_text(text, ",\"user_agent\":", leg->user_agent);
 	add_text(text, ",\"codec\":", leg->codec);
+	add_text(text, ",\"srtp\":", leg->srtp);
 	add_endpoint(text, ",\"media\":{\"remote\":", &leg->media_remote);
 	add_number(text, ",\"packets_in\":", leg->packets_in);
 	add_number(text, ",\"packets_out\":", leg->packets_out);

@@ -37,7 +37,7 @@ void media_event_tell_finished(struct media *media)
 		list_del(&stream->link);
 		media_stream_counters(stream, &event.counters);
 		lives = media_event_tell(stream, &event);
-		free(stream);
+		media_stream_free(stream);
 		if (!lives)
 			return;
 	}

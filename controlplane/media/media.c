@@ -27,7 +27,7 @@ static void on_flush(void *arg)
 static void free_streams(struct list *streams)
 {
 	LIST_FOREACH_SAFE (it, streams)
-		free(LIST_ENTRY(it, struct media_stream, link));
+		media_stream_free(LIST_ENTRY(it, struct media_stream, link));
 }
 
 static void on_bury(void *arg)

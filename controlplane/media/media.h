@@ -19,6 +19,7 @@
 
 #include "lib/rtp/quality.h"
 #include "lib/shm/abi.h"
+#include "lib/srtp/suite.h"
 
 struct loop;
 struct media;
@@ -112,6 +113,12 @@ void media_stream_set_timeout(struct media_stream *stream, uint32_t rtp_timeout_
 /* Whether the peer's address may be learned from its packets (default), or only the signalled one is believed. */
 void media_stream_set_learn(struct media_stream *stream, bool learn);
 
+/* SRTP and SRTCP, never in the clear: what the peer sends with, and what it is sent with; a key of suite SECURE_NONE is not known
+ * yet, and nothing passes. Both NULL: in the clear. The same keys again change nothing; a key that was replaced must not
+ * come back. ERR_INVALID: not keys. */
+int media_stream_set_crypto(struct media_stream *stream, const struct secure_key *in,
+			    const struct secure_key *out) WARN_UNUSED;
+
 /* ---- what is known ---- */
 /* Live counters from the directory, a quarter of a second old at most; while the dataplane is away the last known. */
 void media_stream_counters(const struct media_stream *stream, struct shm_stream_counters *ret_counters);
@@ -120,6 +127,8 @@ const struct net_endpoint *media_stream_remote(const struct media_stream *stream
 /* Whether the remote was learned from packets; and the enum shm_stream_flags that are wanted. */
 bool media_stream_is_latched(const struct media_stream *stream);
 uint32_t media_stream_flags(const struct media_stream *stream);
+/* The suite that the peer sends with, enum secure_suite_id; never the key. */
+uint8_t media_stream_suite(const struct media_stream *stream);
 struct shm_stream_id media_stream_id(const struct media_stream *stream);
 /* Visits every stream that was not deleted; the visitor must not make or delete any. */
 void media_walk(struct media *media, void (*visit)(struct media_stream *stream, void *arg), void *arg);

@@ -197,6 +197,9 @@ void media_event_finish(struct media_stream *stream);
 /* Tells and frees what was finished. */
 void media_event_tell_finished(struct media *media);
 
+/* ---- stream.c: its keys are wiped ---- */
+void media_stream_free(struct media_stream *stream);
+
 /* ---- orphan.c ---- */
 /* Everything live in the directory is an orphan. */
 int media_orphan_scan(struct media *media) WARN_UNUSED;

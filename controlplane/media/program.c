@@ -40,6 +40,7 @@ static int program_set(struct media_stream *stream)
 	if (stream->source && stream->source->is_placed)
 		command.u.stream_set.source = stream->source->set.id;
 	error = put(stream->media, stream->set.id.worker, &command);
+	explicit_bzero(&command, sizeof(command)); /* its keys */
 	if (!error)
 		stream->is_programmed = true;
 	return error;

@@ -44,6 +44,12 @@ static int place(struct media_stream *stream, const struct net_address *toward, 
 	return error;
 }
 
+void media_stream_free(struct media_stream *stream)
+{
+	explicit_bzero(&stream->set, sizeof(stream->set));
+	free(stream);
+}
+
 int media_stream_new(struct media *media, const struct net_address *toward, const struct media_stream *beside,
 		     media_handler *on_event, void *arg, struct media_stream **ret_stream)
 {
@@ -172,6 +178,45 @@ void media_stream_set_learn(struct media_stream *stream, bool learn)
 	flag_set(stream, SHM_STREAM_LEARN, learn);
 }
 
+_Static_assert(sizeof(struct shm_key) == sizeof(struct secure_key), "the same key on both sides of the segment");
+
+static struct shm_key key_for_segment(const struct secure_key *key)
+{
+	struct shm_key result = {.suite = key->suite, .mki_size = key->mki_size};
+
+	memcpy(result.master, key->master, sizeof(result.master));
+	memcpy(result.salt, key->salt, sizeof(result.salt));
+	memcpy(result.mki, key->mki, sizeof(result.mki));
+	return result;
+}
+
+static bool is_key_or_none(const struct secure_key *key)
+{
+	return key->suite == SECURE_NONE || secure_key_check(key) == 0;
+}
+
+int media_stream_set_crypto(struct media_stream *stream, const struct secure_key *in, const struct secure_key *out)
+{
+	struct shm_key keys[2];
+
+	if (!in != !out || (in && !(is_key_or_none(in) && is_key_or_none(out))))
+		return ERR_INVALID;
+	memset(keys, 0, sizeof(keys));
+	if (in) {
+		keys[0] = key_for_segment(in);
+		keys[1] = key_for_segment(out);
+	}
+	flag_set(stream, SHM_STREAM_SECURE, in != NULL);
+	if (memcmp(&stream->set.key_in, &keys[0], sizeof(keys[0])) != 0 ||
+	    memcmp(&stream->set.key_out, &keys[1], sizeof(keys[1])) != 0) {
+		stream->set.key_in = keys[0];
+		stream->set.key_out = keys[1];
+		media_program(stream);
+	}
+	explicit_bzero(keys, sizeof(keys));
+	return 0;
+}
+
 /* ---- what is known ---- */
 
 const struct net_endpoint *media_stream_local(const struct media_stream *stream)
@@ -222,4 +267,9 @@ bool media_stream_is_latched(const struct media_stream *stream)
 uint32_t media_stream_flags(const struct media_stream *stream)
 {
 	return stream->set.flags;
+}
+
+uint8_t media_stream_suite(const struct media_stream *stream)
+{
+	return stream->set.key_in.suite;
 }

@@ -109,9 +109,37 @@ static int check_security(struct conf_loader *loader)
 	return error ? error : check_prefixes(loader, &security->deny, "security.deny");
 }
 
+static int check_suites(struct conf_loader *loader)
+{
+	/* The one that every phone knows comes first; tags of 32 bits come last. */
+	static const uint8_t usual[] = {SECURE_AES_CM_128_SHA1_80, SECURE_AEAD_AES_256_GCM, SECURE_AEAD_AES_128_GCM,
+					SECURE_AES_CM_256_SHA1_80, SECURE_AES_CM_128_SHA1_32};
+	struct conf_media *media = &loader->conf->media;
+
+	if (media->srtp_suites.len == 0) {
+		memcpy(media->suites, usual, sizeof(usual));
+		media->suite_count = sizeof(usual);
+	}
+	for (size_t i = 0; i < media->srtp_suites.len; i++) {
+		enum secure_suite_id suite = secure_suite_find(view_of(media->srtp_suites.at[i]));
+
+		if (suite == SECURE_NONE || memchr(media->suites, suite, media->suite_count))
+			return conf_refuse(loader, blame(loader, "media.srtp_suites"),
+					   "media.srtp_suites has \"%.40s\", which %s; write such as "
+					   "\"AES_CM_128_HMAC_SHA1_80\"",
+					   media->srtp_suites.at[i],
+					   suite == SECURE_NONE ? "is no suite of SRTP" : "is there twice");
+		media->suites[media->suite_count++] = (uint8_t)suite;
+	}
+	return 0;
+}
+
 static int check_media(struct conf_loader *loader)
 {
-	return check_pool(loader, &loader->conf->media.port_pool, blame(loader, "media.port_pool.start"));
+	int error = check_suites(loader);
+
+	return error ? error
+		     : check_pool(loader, &loader->conf->media.port_pool, blame(loader, "media.port_pool.start"));
 }
 
 static int check_events(struct conf_loader *loader)
@@ -319,6 +347,8 @@ static int check_extension(struct conf_loader *loader, size_t index)
 		extension->context = loader->conf->dialplan.default_context;
 	if (extension->max_contacts == 0)
 		extension->max_contacts = loader->conf->sip.contacts_per_extension;
+	if (extension->srtp == CONF_SRTP_INHERIT)
+		extension->srtp = loader->conf->media.srtp;
 	return 0;
 }
 

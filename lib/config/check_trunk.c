@@ -115,6 +115,8 @@ static int check_trunk(struct conf_loader *loader, size_t index)
 	if (trunk->caller_id == CONF_CALLER_ID_FIXED && !trunk->caller_number[0])
 		return conf_refuse(loader, conf_blame_member(loader, "trunks", index, "caller_id"),
 				   "trunk \"%s\" has a fixed caller_id and no caller_number; add it", trunk->name);
+	if (trunk->srtp == CONF_SRTP_INHERIT)
+		trunk->srtp = loader->conf->media.srtp;
 	return read_peers(loader, trunk, index);
 }
 

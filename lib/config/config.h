@@ -18,6 +18,7 @@
 #include "lib/config/tls.h"
 #include "lib/config/trunk.h"
 #include "lib/net/net.h"
+#include "lib/srtp/suite.h"
 
 #define CONF_FILE_SIZE_MAX (8u << 20)
 #define CONF_PORTS_MAX     16
@@ -80,6 +81,10 @@ struct conf_security {
 
 enum conf_media_mode { CONF_MEDIA_BYPASS, CONF_MEDIA_TRANSCODE };
 
+/* What is said about SRTP in session descriptions; INHERIT: as media.srtp says. */
+enum conf_srtp { CONF_SRTP_OFF, CONF_SRTP_OPTIONAL, CONF_SRTP_REQUIRED, CONF_SRTP_INHERIT };
+enum conf_clear_keys { CONF_CLEAR_KEYS_ALLOW, CONF_CLEAR_KEYS_WARN, CONF_CLEAR_KEYS_REFUSE };
+
 struct conf_media {
 	unsigned mode;              /* enum conf_media_mode */
 	struct conf_strings codecs; /* that parties are offered beside each other's, best first; empty: the usual */
@@ -87,6 +92,12 @@ struct conf_media {
 	uint32_t rtp_timeout_s; /* 0: never */
 	uint8_t dscp;
 	const char *segment; /* path of the shared segment */
+	unsigned srtp;       /* enum conf_srtp, of whom nothing else is said */
+	struct conf_strings srtp_suites;
+	unsigned srtp_clear_signalling; /* enum conf_clear_keys */
+	/* what the checks make of it */
+	uint8_t suites[SECURE_SUITE_COUNT]; /* enum secure_suite_id, best first */
+	uint8_t suite_count;
 };
 
 struct conf_events {
@@ -167,6 +178,7 @@ struct conf_extension {
 	uint32_t max_contacts;            /* sip.contacts_per_extension unless given */
 	struct conf_strings codecs;       /* names, best first; empty: all */
 	unsigned dtmf;                    /* enum conf_dtmf */
+	unsigned srtp;                    /* enum conf_srtp; media.srtp unless given */
 	const char *where;                /* "file:line" */
 };
 

@@ -54,6 +54,9 @@ static const char *const families[] = {"ipv4", "ipv6", NULL};
 static const char *const digest_names[] = {"md5", "sha-256", NULL};
 static const char *const media_modes[] = {"bypass", "transcode", NULL};
 static const char *const dtmf_modes[] = {"auto", "rfc4733", "info", "inband", NULL};
+static const char *const srtp_policies[] = {"off", "optional", "required", NULL};
+static const char *const own_srtp_policies[] = {"off", "optional", "required", "inherit", NULL};
+static const char *const clear_keys[] = {"allow", "warn", "refuse", NULL};
 static const char *const rotations[] = {"daily", "none", NULL};
 static const char *const levels[] = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", NULL};
 static const char *const formats[] = {"text", "json", NULL};
@@ -183,6 +186,18 @@ static const struct schema_row media_rows[] = {
 	ROW("rtp_timeout", struct conf_media, rtp_timeout_s, 0, 86400, "60", "s",
 	    "A call whose media stays away this long is ended; 0: never."),
 	ROW("dscp", struct conf_media, dscp, 0, 63, "46", "", "DSCP of the media we send; 46 is EF."),
+	CHOICE("srtp", struct conf_media, srtp, srtp_policies, "optional",
+	       "off: media is in the clear; optional: encrypted when the other side offers it or takes it; required: "
+	       "not "
+	       "otherwise. Extensions and trunks may say differently."),
+	ROW("srtp_suites", struct conf_media, srtp_suites, 0, 6, "", "",
+	    "Suites that are taken, and offered in this order; empty: AES_CM_128_HMAC_SHA1_80, AEAD_AES_256_GCM, "
+	    "AEAD_AES_128_GCM, AES_256_CM_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32. AES_256_CM_HMAC_SHA1_32 can be had "
+	    "too."),
+	CHOICE("srtp_clear_signalling", struct conf_media, srtp_clear_signalling, clear_keys, "warn",
+	       "Keys in SIP that is not TLS, where everybody on the way reads them. allow: as with TLS; warn: only "
+	       "when the "
+	       "other side begins or srtp is required, and the log says so; refuse: never."),
 	ROW("segment", struct conf_media, segment, 1, 255, "/dev/shm/voxlane-media", "",
 	    "File of the shared segment between the two daemons."),
 };
@@ -371,6 +386,8 @@ static const struct schema_row trunk_rows[] = {
 	    "Codecs offered to it, by name, \"PCMA\", best first; empty: those of the caller, or media.codecs."),
 	CHOICE("dtmf", struct conf_trunk, dtmf, dtmf_modes, "auto",
 	       "How digits go to it and come from it; auto: rfc4733 where it knows that, else tones."),
+	CHOICE("srtp", struct conf_trunk, srtp, own_srtp_policies, "inherit",
+	       "As media.srtp; inherit: what that says."),
 	ROW("context", struct conf_trunk, context, 1, 64, "from-trunk", "", "Whose routes calls from it follow."),
 	CHOICE("caller_id", struct conf_trunk, caller_id, caller_ids, "pass",
 	       "The number shown: the caller's, caller_number, or none."),
@@ -410,6 +427,8 @@ static const struct schema_row extension_rows[] = {
 	    "Codecs offered to its phones, by name, best first; empty: those of the other party, or media.codecs."),
 	CHOICE("dtmf", struct conf_extension, dtmf, dtmf_modes, "auto",
 	       "How digits go to its phones and come from them; auto: rfc4733 where they know that, else tones."),
+	CHOICE("srtp", struct conf_extension, srtp, own_srtp_policies, "inherit",
+	       "As media.srtp; inherit: what that says."),
 };
 static const struct schema_group extension_group = GROUP_OF_WITH_WHERE(extension_rows, struct conf_extension);
 

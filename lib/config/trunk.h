@@ -43,6 +43,7 @@ struct conf_trunk {
 	uint32_t answer_timeout_ms;  /* without any response: the next member's turn */
 	struct conf_strings codecs;  /* names, best first; empty: all */
 	unsigned dtmf;               /* enum conf_dtmf */
+	unsigned srtp;               /* enum conf_srtp; media.srtp unless given */
 	const char *context;         /* whose routes its calls follow */
 	unsigned caller_id;          /* enum conf_caller_id */
 	const char *caller_number;   /* of fixed */

@@ -116,6 +116,16 @@ static void check_header(const struct sip_message *message, struct view line)
 }
 
 /* Body lines in their order, others may stand between; "!pattern": no line fits. */
+static void check_absent(const struct sip_message *message, struct view pattern)
+{
+	struct view rest = message->body;
+
+	while (rest.size > 0)
+		if (matches(pattern, view_trim(view_cut(&rest, '\n'))))
+			scenario_fail("the body has a line that fits \"%.*s\":\n%.*s", VIEW_ARG(pattern),
+				      (int)message->size, message->buffer);
+}
+
 static void check_body(const struct sip_message *message, struct view block)
 {
 	struct view rest = message->body, line;
@@ -124,6 +134,8 @@ static void check_body(const struct sip_message *message, struct view block)
 		struct view pattern = view_sub(line, 1, line.size), text = VIEW_EMPTY;
 		bool found = false;
 
+		if (view_has_prefix(line, "!|"))
+			check_absent(message, view_sub(line, 2, line.size));
 		if (line.at[0] != '|')
 			continue;
 		while (!found && rest.size > 0) {

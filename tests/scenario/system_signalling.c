@@ -5,7 +5,8 @@
  * 2000 (test2000) and 3000 (test3000), who can call each other, and the echo 7777. A line "extensions" stands for these, a
  * line "accounts" for the extensions without the dial plan; what follows "media" is put into that group.
  * do streams         an event for each stream: "PORT to ADDRESS from PORT|none FLAGS"; FLAGS of receive, send, and
- *                    CODEC:TYPE@RATE when it is converted; then "streams N"
+ *                    CODEC:TYPE@RATE when it is converted, "SUITE in KEY
+ *                    out KEY" (the first bytes of keys) with SRTP; then "streams N"
  * do silent PORT     that stream heard nothing for its time-out
  * do latch PORT ENDPOINT   that stream learned its peer's address
  * do refuse limit     the engine refuses the next stream or change; or exists, invalid
@@ -177,20 +178,25 @@ static void destroy(void *arg)
 
 /* ---- do ---- */
 
+#define KEY_START(key) (key).master[0], (key).master[1], (key).master[2], (key).master[3]
+
 static void show_stream(struct fake_stream *stream, void *arg)
 {
 	const struct shm_stream_set *set = &stream->set;
-	char to[NET_ENDPOINT_TEXT], from[16] = "none", audio[32] = "";
+	char to[NET_ENDPOINT_TEXT], from[16] = "none", audio[32] = "", srtp[80] = "";
 
 	if (set->audio.codec)
 		snprintf(audio, sizeof(audio), " %s:%u@%u", codec_name(set->audio.codec), set->audio.payload_type,
 			 set->audio.rate_hz);
 	if (set->source.generation != 0)
 		snprintf(from, sizeof(from), "%u", fake_dataplane_port(arg, &set->source));
-	scenario_event("%u to %s from %s%s%s%s", set->local_port,
+	if (set->flags & SHM_STREAM_SECURE)
+		snprintf(srtp, sizeof(srtp), " %s in %02x%02x%02x%02x out %02x%02x%02x%02x",
+			 secure_suites[set->key_in.suite].name, KEY_START(set->key_in), KEY_START(set->key_out));
+	scenario_event("%u to %s from %s%s%s%s%s", set->local_port,
 		       set->remote_rtp.address.family ? net_endpoint_print(&set->remote_rtp, to) : "nowhere", from,
 		       set->flags & SHM_STREAM_RECEIVE ? " receive" : "", set->flags & SHM_STREAM_SEND ? " send" : "",
-		       audio);
+		       audio, srtp);
 }
 
 static void show_streams(struct system *system)

@@ -153,13 +153,15 @@ static void test_cdr_line_has_the_fields_of_the_contract(void **state)
 		"\"cause\":{\"sip\":200,\"q850\":16,\"text\":\"normal\"},"
 		"\"legs\":[{\"side\":\"callee\",\"sip_call_id\":\"x@y\",\"remote\":null,\"user_agent\":null,"
 		"\"codec\":\"PCMA/"
-		"8000\",\"media\":{\"remote\":\"192.0.2.1:4000\",\"packets_in\":500,\"packets_out\":499,"
+		"8000\",\"srtp\":\"AEAD_AES_128_GCM\",\"media\":{\"remote\":\"192.0.2.1:4000\",\"packets_in\":500,"
+		"\"packets_out\":499,"
 		"\"bytes_in\":0,\"bytes_out\":0,\"lost\":1,\"dropped\":0,\"jitter_ms\":2.5,"
 		"\"reordered\":0,\"duplicates\":0,\"burst_lost\":0,\"mos\":4.327,\"round_trip_ms\":20.5,"
 		"\"reported\":{\"lost\":3,\"jitter_ms\":1.0,\"mos\":4.1}}}],"
 		"\"segments\":[{\"leg\":\"c1-1\",\"side\":\"callee\",\"kind\":\"callee\",\"party\":\"2000\","
 		"\"start_time\":\"2026-11-21T11:59:49.800Z\",\"answer_time\":null,\"end_time\":null,\"status\":486,"
-		"\"sip_call_id\":null,\"remote\":null,\"user_agent\":null,\"codec\":null,\"media\":{\"remote\":null,"
+		"\"sip_call_id\":null,\"remote\":null,\"user_agent\":null,\"codec\":null,\"srtp\":null,\"media\":{"
+		"\"remote\":null,"
 		"\"packets_in\":0,\"packets_out\":0,\"bytes_in\":0,\"bytes_out\":0,\"lost\":0,\"dropped\":0,"
 		"\"jitter_ms\":0.0,"
 		"\"reordered\":0,\"duplicates\":0,\"burst_lost\":0,\"mos\":null,\"round_trip_ms\":null,\"reported\":"
@@ -172,6 +174,7 @@ static void test_cdr_line_has_the_fields_of_the_contract(void **state)
 	*leg = (struct cdr_leg){.is_present = true,
 				.sip_call_id = "x@y",
 				.codec = "PCMA/8000",
+				.srtp = "AEAD_AES_128_GCM",
 				.packets_in = 500,
 				.packets_out = 499,
 				.lost = 1,

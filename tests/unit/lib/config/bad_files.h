@@ -45,6 +45,12 @@
 	 "\"500-599\""},
 	{"route to no trunk", "dialplan: { routes = ( { pattern = \"1\"; action = \"trunk\";\n target = \"x\"; } ); };",
 	 "test.conf:2: route \"1\" leads to the trunk \"x\", which is neither in trunks nor in trunk_groups"},
+	{"suite that is none", "media: {\n srtp_suites = [ \"AES_CM_128_HMAC_SHA1_80\", \"AES_CM_80\" ]; };",
+	 "test.conf:2: media.srtp_suites has \"AES_CM_80\", which is no suite of SRTP; write such as "
+	 "\"AES_CM_128_HMAC_SHA1_80\""},
+	{"suite twice", "media: {\n srtp_suites = [ \"AEAD_AES_128_GCM\", \"aead_aes_128_gcm\" ]; };",
+	 "test.conf:2: media.srtp_suites has \"aead_aes_128_gcm\", which is there twice; write such as "
+	 "\"AES_CM_128_HMAC_SHA1_80\""},
 	{"unknown key", "sip: {\n  listen_prot = 5060;\n};",
 	 "test.conf:2: unknown key sip.listen_prot; did you mean listen_port?"},
 	{"unknown key, nothing alike", "cdr: {\n  colour = 1;\n};",
