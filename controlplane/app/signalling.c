@@ -38,14 +38,23 @@ static bool on_source(void *arg, const struct transport_flow *flow)
 	return defence_check_source(signalling->defence, &flow->remote, loop_now_ms(signalling->loop)) == DEFENCE_PASS;
 }
 
+/* OPTIONS of who has an account is answered with what is known of whom it asks for; all others hear what the server can. */
+static bool is_about_somebody(const struct sip_message *request)
+{
+	return request->method == SIP_METHOD_OPTIONS && request->uri.user.at && !request->to.tag.at &&
+	       sip_header_is_present(request, SIP_HEADER_AUTHORIZATION);
+}
+
 /* Requests that want an account. */
 static bool needs_credentials(const struct signalling *signalling, const struct sip_message *request,
 			      const struct transport_flow *flow)
 {
 	if (request->to.tag.at)
 		return false;
+	if (request->method == SIP_METHOD_INVITE || request->method == SIP_METHOD_MESSAGE)
+		return call_table_needs_credentials(signalling->calls, request, flow);
 	return request->method == SIP_METHOD_REGISTER || request->method == SIP_METHOD_SUBSCRIBE ||
-	       (request->method == SIP_METHOD_INVITE && call_table_needs_credentials(signalling->calls, request, flow));
+	       is_about_somebody(request);
 }
 
 /* What can wait while there is too much to do. */
@@ -118,7 +127,7 @@ static enum transaction_admission on_admission(void *arg, const struct sip_messa
 	}
 	if (signalling->inspection.status > 0)
 		return refuse_inspected(signalling, request, flow, reply);
-	if (request->method == SIP_METHOD_OPTIONS && !request->to.tag.at) {
+	if (request->method == SIP_METHOD_OPTIONS && !request->to.tag.at && !is_about_somebody(request)) {
 		*reply = (struct transaction_reply){.status = 200, .headers = write_options};
 		return TRANSACTION_REFUSE;
 	}

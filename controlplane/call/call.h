@@ -66,10 +66,10 @@ int call_table_set(struct call_table *table, const struct conf *conf, const stru
 /* Frees every call without a word to its peers: call call_table_end_all first and let some time pass. NULL is fine. */
 void call_table_free(struct call_table *table);
 
-/* Requests of the transaction layer that are not the registrar's: INVITE, and everything inside a dialog. Answers all
- * of them (481 when there is no such dialog). */
+/* Requests of the transaction layer that are not the registrar's: INVITE, MESSAGE, OPTIONS, and everything inside a dialog.
+ * Answers all of them (481 when there is no such dialog). */
 void call_table_on_request(struct call_table *table, struct transaction *transaction);
-/* Whether this INVITE, new, would have to authenticate: the app challenges it before a transaction is made. */
+/* Whether this INVITE or MESSAGE, new, would have to authenticate: the app challenges it before a transaction is made. */
 bool call_table_needs_credentials(const struct call_table *table, const struct sip_message *invite,
 				  const struct transport_flow *flow);
 /* 405 with Allow, or 501: for what nobody handles. */

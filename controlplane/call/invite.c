@@ -95,8 +95,7 @@ static bool is_loop(struct call_table *table, const struct trunk *trunk, const s
 	return !(trunk && decision->action != ROUTING_TRUNK) && carrier_is_returned(table, invite, flow);
 }
 
-/* True when the caller is known, or guests are welcome; otherwise the answer was sent. */
-static bool authenticate(struct call_table *table, struct transaction *transaction,
+bool invite_authenticate(struct call_table *table, struct transaction *transaction,
 			 const struct auth_account **ret_account)
 {
 	const struct call_services *services = &table->services;
@@ -113,7 +112,8 @@ static bool authenticate(struct call_table *table, struct transaction *transacti
 		return true;
 	if (verdict.result != AUTH_CHALLENGE && verdict.result != AUTH_STALE) {
 		metrics_add(services->metrics, METRIC_ERROR_AUTHENTICATION, 1);
-		log_warning("call", "INVITE refused with %u: %s", verdict.status, verdict.why);
+		log_warning("call", "%.*s refused with %u: %s", VIEW_ARG(transaction_request(transaction)->method_text),
+			    verdict.status, verdict.why);
 	}
 	reply.status = verdict.status;
 	transaction_respond(transaction, &reply);
@@ -262,7 +262,7 @@ void invite_receive(struct call_table *table, struct transaction *transaction)
 	struct call_cause cause;
 	struct call *call;
 
-	if (!authenticate(table, transaction, &account))
+	if (!invite_authenticate(table, transaction, &account))
 		return;
 	invite_decide(table, trunk, account ? view_of(account->number) : VIEW_EMPTY, dialled_of(invite), &decision);
 	reply.status = judge(table, decision.is_emergency, &reply);

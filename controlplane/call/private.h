@@ -246,7 +246,8 @@ struct call_table {
 	struct dialog_table dialogs;
 	const struct conf_extension **extensions; /* by number */
 	size_t extension_count;
-	uint32_t count, active, sessions;
+	struct list pagers; /* messages on their way (pager.c) */
+	uint32_t count, active, sessions, pager_count;
 	uint64_t total;
 	bool is_ending;                 /* call_table_end_all was called */
 	struct log_limit history_limit; /* of failed calls in the log */
@@ -300,6 +301,9 @@ const struct conf_extension *call_find_extension(const struct call_table *table,
 /* By the routes of who calls: a carrier, an extension, or neither (an empty view). */
 void invite_decide(const struct call_table *table, const struct trunk *trunk, struct view caller, struct view dialled,
 		   struct routing_decision *ret_decision);
+/* True when who sent it is known, or guests are welcome; otherwise the answer was sent. */
+bool invite_authenticate(struct call_table *table, struct transaction *transaction,
+			 const struct auth_account **ret_account);
 void invite_receive(struct call_table *table, struct transaction *transaction);
 
 /* ---- record.c ---- */

@@ -1,5 +1,6 @@
 /* All calls of one signalling thread: what comes in finds its leg; what is asked for is shown. */
 #include "controlplane/call/leg.h"
+#include "controlplane/call/pager.h"
 #include "controlplane/call/session.h"
 #include "controlplane/call/transfer.h"
 
@@ -56,6 +57,7 @@ int call_table_new(const struct call_services *services, struct call_table **ret
 		return ERR_NOMEM;
 	table->services = *services;
 	list_init(&table->list);
+	list_init(&table->pagers);
 	table->extensions = sort_extensions(conf);
 	if (!table->extensions || map_init(&table->calls, is_call) != 0 || dialog_table_init(&table->dialogs) != 0) {
 		map_fini(&table->calls);
@@ -74,6 +76,7 @@ void call_table_free(struct call_table *table)
 
 	if (!table)
 		return;
+	pager_free_all(table);
 	while ((link = list_first(&table->list)))
 		call_free(LIST_ENTRY(link, struct call, link));
 	map_fini(&table->calls);
@@ -183,6 +186,10 @@ void call_table_on_request(struct call_table *table, struct transaction *transac
 		receive_in_dialog(table, transaction);
 	else if (request->method == SIP_METHOD_INVITE)
 		invite_receive(table, transaction);
+	else if (request->method == SIP_METHOD_MESSAGE)
+		pager_on_message(table, transaction);
+	else if (request->method == SIP_METHOD_OPTIONS)
+		pager_on_options(table, transaction);
 	else if (request->method == SIP_METHOD_BYE)
 		transaction_respond_status(transaction, 481);
 	else if (request->method == SIP_METHOD_REFER) /* only who is in a call can be transferred */

@@ -34,7 +34,7 @@ static const struct {
 	{"rfc4475/dblreq", "3.1.1.8: what stands behind it in the datagram is nothing", 200, NULL},
 	{"rfc4475/semiuri", "3.1.1.9", 200, NULL},
 	{"rfc4475/transports", "3.1.1.10", 200, NULL},
-	{"rfc4475/mpart01", "3.1.1.11: a MESSAGE from nobody we know; the body is no reason", 405, NULL},
+	{"rfc4475/mpart01", "3.1.1.11: a multipart body is carried; nobody reads behind an echo", 480, NULL},
 	{"rfc4475/unreason", "3.1.1.12: a response to nothing", SILENCE, NULL},
 	{"rfc4475/noreason", "3.1.1.13: a response to nothing", SILENCE, NULL},
 	/* 3.1.2: invalid messages */
