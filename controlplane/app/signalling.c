@@ -166,6 +166,14 @@ static void on_ack(void *arg, const struct sip_message *ack, const struct transp
 	call_table_on_ack(((struct signalling *)arg)->calls, ack, flow);
 }
 
+static void on_closed(void *arg, const struct transport_flow *flow)
+{
+	struct signalling *signalling = arg;
+
+	if (signalling->first == signalling) /* all hear it; the bindings are the first's */
+		registrar_on_closed(signalling->registrar, flow);
+}
+
 static void on_media_ready(bool is_ready, void *arg)
 {
 	struct signalling *signalling = arg;
@@ -310,6 +318,7 @@ static int make_transactions(struct signalling *signalling, struct signalling_pr
 					.on_admission = on_admission,
 					.on_request = on_request,
 					.on_ack = on_ack,
+					.on_closed = on_closed,
 					.on_refused = on_refused,
 					.arg = signalling};
 

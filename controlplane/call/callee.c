@@ -31,6 +31,7 @@ struct leg *callee_add(struct call *call, const struct callee *callee)
 		.local_party = caller,
 		.remote_party = party,
 		.target = callee->uri,
+		.routes = callee->routes,
 		.flow = callee->flow,
 	};
 
@@ -224,6 +225,7 @@ static bool add_contact(struct call *call, const struct registrar_contact *conta
 	snprintf(party, sizeof(party), "sip:%s@%s", number, host);
 	callee->flow = contact->flow;
 	callee->uri = contact->uri;
+	callee->routes = contact->path;
 	callee->user_agent = contact->user_agent;
 	callee->party = view_of(party);
 	leg = callee_add(call, callee);

@@ -10,6 +10,7 @@ struct auth_account;
 struct callee {
 	struct transport_flow flow;
 	struct view uri, party;               /* Request-URI; URI of To */
+	struct view routes;                   /* on the way there, as one list; may be empty */
 	struct view user_agent;               /* empty: not known */
 	struct trunk *trunk;                  /* a carrier, of which a place was taken; NULL: none */
 	const struct call_identity *identity; /* who calls */

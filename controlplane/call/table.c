@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "controlplane/inspection/inspection.h"
+#include "controlplane/registrar/registrar.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
 
@@ -48,6 +49,12 @@ int call_table_set(struct call_table *table, const struct conf *conf, const stru
 	return 0;
 }
 
+/* A phone whose connection is gone has registered on another one since: its calls go there. */
+static void follow_phone(void *arg, struct transport_flow *flow)
+{
+	(void)registrar_follow(((struct call_table *)arg)->services.registrar, flow);
+}
+
 int call_table_new(const struct call_services *services, struct call_table **ret_table)
 {
 	struct call_table *table = calloc(1, sizeof(*table));
@@ -66,6 +73,8 @@ int call_table_new(const struct call_services *services, struct call_table **ret
 		return ERR_NOMEM;
 	}
 	table->extension_count = conf->extension_count;
+	table->dialogs.follow = follow_phone;
+	table->dialogs.follow_arg = table;
 	*ret_table = table;
 	return 0;
 }

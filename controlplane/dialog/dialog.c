@@ -171,7 +171,7 @@ int dialog_new_client(struct dialog_table *table, const struct dialog_plan *plan
 	dialog->owner = owner;
 	dialog->flow = plan->flow;
 	dialog->max_forwards = plan->max_forwards ? plan->max_forwards : DIALOG_MAX_FORWARDS;
-	if ((error = keep(&dialog->remote_target, plan->target)) || (error = keep(&dialog->routes, VIEW_EMPTY)) ||
+	if ((error = keep(&dialog->remote_target, plan->target)) || (error = keep(&dialog->routes, plan->routes)) ||
 	    (error = keep(&dialog->call_id, view_of(plan->call_id))) ||
 	    (error = keep(&dialog->local_tag, view_of(plan->local_tag))) ||
 	    (error = keep(&dialog->remote_tag, VIEW_EMPTY)) ||

@@ -21,6 +21,9 @@ enum { DIALOG_ROUTES_MAX = 16, DIALOG_TEXT_MAX = 1024, DIALOG_MAX_FORWARDS = 70 
 
 struct dialog_table {
 	struct map dialogs;
+	/* Before each request that we begin on a connection which the peer opened: where the peer is now. May be NULL. */
+	void (*follow)(void *arg, struct transport_flow *flow);
+	void *follow_arg;
 };
 
 struct dialog {
@@ -50,6 +53,7 @@ struct dialog_plan {
 	const char *call_id, *local_tag;
 	const char *local_party, *remote_party; /* name-addresses without tags */
 	struct view target;                     /* Request-URI of the INVITE */
+	struct view routes;                     /* Route of the INVITE as one comma list; may be empty */
 	unsigned max_forwards;                  /* 0: 70 */
 	struct transport_flow flow;
 };

@@ -28,6 +28,8 @@ static struct sip_writer *begin(struct dialog *dialog, struct transaction_layer 
 
 		is_strict = !sip_uri_param(&route.uri, "lr", &lr);
 	}
+	if (dialog->flow.connection & 1 && dialog->table->follow)
+		dialog->table->follow(dialog->table->follow_arg, &dialog->flow);
 	out = transaction_begin(layer, &dialog->flow, method, is_strict ? route.uri.text : target);
 	sip_write_header_u32(out, SIP_HEADER_MAX_FORWARDS, dialog->max_forwards);
 	if (!is_strict && dialog->routes[0])

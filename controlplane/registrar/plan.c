@@ -9,6 +9,7 @@ struct maker {
 	const struct transport_flow *flow;
 	struct plan *plan;
 	const char *why;
+	bool wants_outbound; /* Supported has it */
 };
 
 static unsigned refuse(struct maker *maker, unsigned status, const char *why)
@@ -37,6 +38,35 @@ static bool is_storable(struct view text)
 	return true;
 }
 
+static struct view instance_param(struct view params)
+{
+	struct sip_param param;
+
+	return sip_param_find(params, "+sip.instance", &param) && param.value.at ? param.value : VIEW_EMPTY;
+}
+
+/* RFC 5626 6: a flow of a phone, when it can be told from others and its phone knows what that means. */
+static uint32_t reg_id_of(const struct maker *maker, struct view params)
+{
+	uint32_t reg_id;
+	struct view instance = instance_param(params);
+
+	if (!maker->wants_outbound || instance.size == 0 || instance.size > REGISTRAR_INSTANCE_MAX ||
+	    sip_param_u32(params, "reg-id", INT32_MAX, &reg_id) != 0)
+		return 0;
+	return reg_id;
+}
+
+/* A flow is told by its number, whatever its Contact; anything else by its Contact. */
+static struct binding *find_old(const struct plan *plan, const struct sip_name_address *contact, uint32_t reg_id)
+{
+	struct binding *old = reg_id > 0 ? binding_find_flow(plan->aor, instance_param(contact->params), reg_id) : NULL;
+
+	if (!old)
+		old = binding_find(plan->aor, &contact->uri);
+	return old && reg_id > 0 && old->reg_id > 0 && old->reg_id != reg_id ? NULL : old;
+}
+
 /* The same contact twice in one request: the later one counts. */
 static struct change *change_for(struct plan *plan, const struct sip_uri *uri)
 {
@@ -52,7 +82,7 @@ static unsigned add_contact(struct maker *maker, struct view value)
 	struct plan *plan = maker->plan;
 	struct sip_name_address contact;
 	struct change *change;
-	uint32_t expires_s;
+	uint32_t expires_s, reg_id;
 	unsigned q;
 
 	if (sip_name_address_parse(value, &contact) || sip_q_parse(contact.params, &q))
@@ -67,13 +97,63 @@ static unsigned add_contact(struct maker *maker, struct view value)
 	change = change_for(plan, &contact.uri);
 	if (!change)
 		return refuse(maker, 400, "too many contacts in one request");
+	reg_id = reg_id_of(maker, contact.params);
+	if (reg_id > 0 && expires_s > 0 && plan->is_outbound)
+		return refuse(maker, 400, "more than one contact with a reg-id");
+	plan->is_outbound |= reg_id > 0 && expires_s > 0;
 	*change = (struct change){
 		.contact = contact,
 		.expires_s = expires_s,
 		.q = q,
-		.old = binding_find(plan->aor, &contact.uri),
+		.reg_id = reg_id,
+		.old = find_old(plan, &contact, reg_id),
 	};
 	return 200;
+}
+
+static unsigned read_path(struct maker *maker)
+{
+	struct sip_name_address route;
+	struct text text;
+	struct view value;
+
+	text_init(&text, maker->plan->path, sizeof(maker->plan->path));
+	SIP_HEADER_FOREACH (maker->request, SIP_HEADER_PATH, value) {
+		if (sip_name_address_parse(value, &route) != 0)
+			return refuse(maker, 400, "the Path does not follow its grammar");
+		text_printf(&text, "%s%.*s", text.size > 0 ? ", " : "", VIEW_ARG(value));
+	}
+	return text.overflow ? refuse(maker, 400, "the Path is too long") : 200;
+}
+
+/* Behind a proxy a flow is only one when the first proxy, the last in Path, keeps it (RFC 5626 6). */
+static unsigned check_first_hop(struct maker *maker)
+{
+	struct view value, last = VIEW_EMPTY, ob;
+	struct sip_name_address route;
+	unsigned vias = 0;
+
+	if (!maker->plan->is_outbound)
+		return 200;
+	SIP_HEADER_FOREACH (maker->request, SIP_HEADER_VIA, value)
+		vias++;
+	SIP_HEADER_FOREACH (maker->request, SIP_HEADER_PATH, value)
+		last = value;
+	if (vias < 2 ||
+	    (last.size > 0 && sip_name_address_parse(last, &route) == 0 && sip_uri_param(&route.uri, "ob", &ob)))
+		return 200;
+	return refuse(maker, 439, "the first proxy does not support outbound");
+}
+
+static bool wants_outbound(const struct sip_message *request)
+{
+	struct view value;
+
+	SIP_HEADER_FOREACH (request, SIP_HEADER_SUPPORTED, value) {
+		if (view_equal_nocase(value, VIEW("outbound")))
+			return true;
+	}
+	return false;
 }
 
 static unsigned read_contacts(struct maker *maker)
@@ -138,10 +218,7 @@ static bool is_in_plan(const struct plan *plan, const struct binding *binding)
 
 static struct view instance_of(const struct change *change)
 {
-	struct sip_param param;
-
-	return sip_param_find(change->contact.params, "+sip.instance", &param) && param.value.at ? param.value
-												 : VIEW_EMPTY;
+	return instance_param(change->contact.params);
 }
 
 /* Who goes when `change` comes: the same phone under an older name, else the oldest from the same address. The list is in
@@ -212,6 +289,8 @@ static unsigned allocate(struct maker *maker)
 			.call_id = maker->request->call_id,
 			.user_agent = agent.at ? agent : VIEW_EMPTY,
 			.instance = instance_of(change),
+			.path = view_of(plan->path),
+			.reg_id = change->reg_id,
 			.flow = *maker->flow,
 			.cseq = maker->request->cseq.number,
 			.expires_s = change->expires_s,
@@ -232,8 +311,9 @@ static unsigned allocate(struct maker *maker)
 unsigned plan_make(struct registrar *registrar, const struct sip_message *request, const struct transport_flow *flow,
 		   struct aor *aor, struct plan *plan, const char **ret_why)
 {
-	static unsigned (*const steps[])(struct maker *) = {read_contacts, check_order, make_room, allocate};
-	struct maker maker = {registrar, request, flow, plan, ""};
+	static unsigned (*const steps[])(struct maker *) = {read_path,   read_contacts, check_first_hop,
+							    check_order, make_room,     allocate};
+	struct maker maker = {registrar, request, flow, plan, "", wants_outbound(request)};
 	unsigned status = 200;
 
 	*plan = (struct plan){.aor = aor};
@@ -257,7 +337,8 @@ static bool is_refresh(const struct binding *old, const struct binding *new)
 	       old->flow.kind == new->flow.kind &&net_endpoint_is_equal(&old->flow.local, &new->flow.local) &&
 	       net_endpoint_is_equal(&old->flow.remote, &new->flow.remote) && view_equal(old->uri, new->uri) &&
 	       view_equal(old->call_id, new->call_id) && view_equal(old->instance, new->instance) &&
-	       view_equal(old->user_agent, new->user_agent);
+	       view_equal(old->path, new->path) &&
+	       old->reg_id == new->reg_id &&view_equal(old->user_agent, new->user_agent);
 }
 
 void plan_apply(struct registrar *registrar, struct plan *plan)

@@ -132,7 +132,9 @@ int registrar_new(struct loop *loop, struct auth *auth, const struct registrar_o
 	registrar->loop = loop;
 	registrar->auth = auth;
 	registrar->options = *options;
-	error = aors_init(&registrar->aors, extensions, extension_count);
+	error = flows_init(registrar);
+	if (!error)
+		error = aors_init(&registrar->aors, extensions, extension_count);
 	if (!error)
 		error = state_init(registrar, options->store, ret_problem);
 	if (error) {
@@ -149,6 +151,7 @@ void registrar_free(struct registrar *registrar)
 		return;
 	state_fini(registrar);
 	aors_fini(&registrar->aors);
+	flows_fini(registrar);
 	pthread_mutex_destroy(&registrar->lock);
 	free(registrar);
 }
@@ -171,21 +174,56 @@ struct reply {
 	struct aor *aor;
 	unsigned status;
 	const char *why;
+	const struct transport_flow *flow;
+	struct plan plan;
 };
 
 static void write_bindings(struct sip_writer *out, const struct aor *aor)
 {
 	LIST_FOREACH (link, &aor->bindings) {
 		struct registrar_contact contact;
+		char params[REGISTRAR_INSTANCE_MAX + 64];
+		struct text text;
 
 		binding_show(LIST_ENTRY(link, struct binding, link), &contact);
+		text_init(&text, params, sizeof(params));
 		if (contact.q < 1000)
-			sip_write_header(out, SIP_HEADER_CONTACT, "<%.*s>;q=0.%03u;expires=%u", VIEW_ARG(contact.uri),
-					 contact.q, contact.expires_s);
-		else
-			sip_write_header(out, SIP_HEADER_CONTACT, "<%.*s>;expires=%u", VIEW_ARG(contact.uri),
-					 contact.expires_s);
+			text_printf(&text, ";q=0.%03u", contact.q);
+		if (contact.reg_id > 0)
+			text_printf(&text, ";+sip.instance=\"%.*s\";reg-id=%u", VIEW_ARG(contact.instance),
+				    contact.reg_id);
+		sip_write_header(out, SIP_HEADER_CONTACT, "<%.*s>%s;expires=%u", VIEW_ARG(contact.uri), params,
+				 contact.expires_s);
 	}
+}
+
+static bool is_supported_here(struct view token)
+{
+	return view_equal_nocase(token, VIEW("path")) || view_equal_nocase(token, VIEW("outbound"));
+}
+
+static bool has_token(const struct sip_message *request, enum sip_header_id id, const char *token)
+{
+	struct view value;
+
+	SIP_HEADER_FOREACH (request, id, value) {
+		if (view_equal_nocase(value, view_of(token)))
+			return true;
+	}
+	return false;
+}
+
+static void write_bound(struct sip_writer *out, const struct reply *reply)
+{
+	write_bindings(out, reply->aor);
+	sip_write_header(out, SIP_HEADER_SUPPORTED, "path, outbound");
+	if (reply->plan.path[0] && has_token(reply->request, SIP_HEADER_SUPPORTED, "path"))
+		sip_write_header(out, SIP_HEADER_PATH, "%s", reply->plan.path);
+	if (!reply->plan.is_outbound)
+		return;
+	sip_write_header(out, SIP_HEADER_REQUIRE, "outbound");
+	if (transport_kind_is_reliable(reply->flow->kind))
+		sip_write_header_u32(out, SIP_HEADER_FLOW_TIMER, REGISTRAR_FLOW_TIMER_S);
 }
 
 static void write_headers(struct sip_writer *out, void *arg)
@@ -195,14 +233,15 @@ static void write_headers(struct sip_writer *out, void *arg)
 
 	switch (reply->status) {
 	case 200:
-		write_bindings(out, reply->aor);
+		write_bound(out, reply);
 		break;
 	case 401:
 		auth_write_challenge(out, &reply->verdict);
 		break;
 	case 420:
 		SIP_HEADER_FOREACH (reply->request, SIP_HEADER_REQUIRE, value)
-			sip_write_header_view(out, SIP_HEADER_UNSUPPORTED, value);
+			if (!is_supported_here(value))
+				sip_write_header_view(out, SIP_HEADER_UNSUPPORTED, value);
 		break;
 	case 423:
 		sip_write_header_u32(out, SIP_HEADER_MIN_EXPIRES, reply->registrar->options.min_expires_s);
@@ -216,12 +255,13 @@ static void write_headers(struct sip_writer *out, void *arg)
 static unsigned judge(struct reply *reply, const struct transport_flow *flow, const char **ret_why)
 {
 	struct registrar *registrar = reply->registrar;
-	struct plan plan;
+	struct view value;
 	unsigned status;
 
-	if (sip_header_is_present(reply->request, SIP_HEADER_REQUIRE)) {
+	SIP_HEADER_FOREACH (reply->request, SIP_HEADER_REQUIRE, value) {
 		*ret_why = "it requires an extension";
-		return 420;
+		if (!is_supported_here(value))
+			return 420;
 	}
 	auth_check(registrar->auth, reply->request, &flow->remote, AUTH_SERVER, loop_now_ms(registrar->loop),
 		   &reply->verdict);
@@ -233,10 +273,10 @@ static unsigned judge(struct reply *reply, const struct transport_flow *flow, co
 		*ret_why = "an account without an extension";
 		return 403;
 	}
-	status = plan_make(registrar, reply->request, flow, reply->aor, &plan, ret_why);
+	status = plan_make(registrar, reply->request, flow, reply->aor, &reply->plan, ret_why);
 	if (status == 200) {
 		pthread_mutex_lock(&registrar->lock);
-		plan_apply(registrar, &plan);
+		plan_apply(registrar, &reply->plan);
 		pthread_mutex_unlock(&registrar->lock);
 	}
 	return status;
@@ -245,7 +285,7 @@ static unsigned judge(struct reply *reply, const struct transport_flow *flow, co
 void registrar_on_register(struct registrar *registrar, struct transaction *transaction)
 {
 	const struct transport_flow *flow = transaction_flow(transaction);
-	struct reply reply = {.registrar = registrar, .request = transaction_request(transaction)};
+	struct reply reply = {.registrar = registrar, .request = transaction_request(transaction), .flow = flow};
 	struct transaction_reply response = {.headers = write_headers, .arg = &reply};
 	const char *why = "";
 
@@ -296,7 +336,7 @@ static size_t find(struct registrar *registrar, struct view number, struct regis
 static const size_t texts[] = {
 	offsetof(struct registrar_contact, number),     offsetof(struct registrar_contact, uri),
 	offsetof(struct registrar_contact, user_agent), offsetof(struct registrar_contact, call_id),
-	offsetof(struct registrar_contact, instance),
+	offsetof(struct registrar_contact, instance),   offsetof(struct registrar_contact, path),
 };
 
 static void keep_texts(struct registrar_contact *contact, struct text *keep)

@@ -11,7 +11,8 @@
  *   403  the To names another extension, or the extension has max_contacts bindings already and none may go (below)
  *   400  broken Contact, "*" beside other contacts or without Expires: 0, a contact that is not sip: or sips:, more than
  *        REGISTRAR_CHANGES_MAX contacts
- *   420  Require names something: nothing is supported that could be required here
+ *   420  Require names something else than path and outbound
+ *   439  it wants outbound, but the first proxy on its way does not know it (RFC 5626 6)
  *   423  a contact wants fewer seconds than min_expires_s (not 0), with Min-Expires
  *   500  older than, or the same as, what its Call-ID sent before (CSeq; 10.3 step 7)
  *   200  all bindings of the extension with their remaining seconds. A request is applied as a whole or not at all
@@ -19,6 +20,14 @@
  * A full extension: phones that lose their memory come back with new contacts and would lock themselves out until the old
  * ones expire, so first a binding of the same +sip.instance, else the one refreshed longest ago from the same source
  * address, makes room for the new one. Otherwise 403.
+ *
+ * Path (RFC 3327): kept with the binding, the Route of requests to the contact, and named in the 200 to who knows it. Who
+ * does not say "Supported: path" is served all the same: the proxy in front of us is the operator's own.
+ * Outbound (RFC 5626): with reg-id and +sip.instance from who supports it, a binding is that flow of that phone whatever its
+ * Contact says; the 200 then requires outbound. Several flows of one phone are several bindings.
+ * Connections: a binding ends with its connection, because nothing else reaches that phone; but what came through a Path, or from
+ * a phone over TCP whose Contact is its address, is reached by a new connection there. Dialogs that used a connection that is gone
+ * follow their phone to where it registered since (registrar_follow).
  *
  * Restart: with a store (controlplane/store) every new, changed or removed binding is written to the database, on the
  * store's thread; registrar_new reads them back before anybody can send, and drops what expired meanwhile. A refresh alone
@@ -47,7 +56,10 @@ enum {
 	REGISTRAR_URI_MAX = 512,       /* bytes of a Contact URI: longer is 400 */
 	REGISTRAR_USER_AGENT_MAX = 96, /* longer is cut */
 	REGISTRAR_INSTANCE_MAX = 96,   /* +sip.instance; longer is not kept */
-	REGISTRAR_BINDING_SIZE = 1536,
+	REGISTRAR_PATH_MAX = 512,      /* all of Path; longer is 400 */
+	REGISTRAR_BINDING_SIZE = 2048,
+	REGISTRAR_FLOW_TIMER_S = 120, /* Flow-Timer on connections */
+	REGISTRAR_MOVED_MAX = 10000,  /* connections that are gone, and who had them */
 	REGISTRAR_REFRESH_WRITE_MS = 10000,
 };
 
@@ -65,13 +77,16 @@ struct registrar_contact {
 	uint32_t expires_s;                        /* left */
 	uint64_t since_ms, refreshed_ms;           /* loop_now_ms; of restored bindings both are the start */
 	struct view user_agent, call_id, instance; /* may be empty */
+	struct view path;                          /* the Route of requests to it, as one list; may be empty */
+	uint32_t reg_id;                           /* 0: no outbound */
 };
 
 #define REGISTRAR_EVENT_LIST(X)                                                                                        \
 	X(REGISTRAR_ADDED, "added")                                                                                    \
 	X(REGISTRAR_REFRESHED, "refreshed")                                                                            \
 	X(REGISTRAR_REMOVED, "removed") /* by its owner, or to make room */                                            \
-	X(REGISTRAR_EXPIRED, "expired")
+	X(REGISTRAR_EXPIRED, "expired")                                                                                \
+	X(REGISTRAR_CUT_OFF, "cut off") /* its connection is gone */
 enum registrar_event {
 #define X(name, text) name,
 	REGISTRAR_EVENT_LIST(X)
@@ -112,6 +127,10 @@ size_t registrar_find(struct registrar *registrar, struct view number, struct re
 		      size_t max, struct text *keep);
 /* Whether somebody is registered under it. */
 bool registrar_is_there(struct registrar *registrar, struct view number);
+/* A connection is gone: as on_closed of the transport says. Costs what was registered on it. Its own thread. */
+void registrar_on_closed(struct registrar *registrar, const struct transport_flow *flow);
+/* Where the phone that used this connection registered since; false: unknown, *flow stays. Any thread. */
+bool registrar_follow(struct registrar *registrar, struct transport_flow *flow);
 /* All bindings, by extension in the order of the configuration. */
 void registrar_walk(const struct registrar *registrar,
 		    void (*visit)(void *arg, const struct registrar_contact *contact), void *arg);
@@ -119,7 +138,8 @@ void registrar_walk(const struct registrar *registrar,
 struct registrar_stats {
 	uint32_t bindings, extensions; /* now; extensions with at least one */
 	uint64_t requests, refused;    /* refused: 4xx and 5xx but challenges */
-	uint64_t added, refreshed, removed, expired;
+	uint64_t added, refreshed, removed, expired, cut_off;
+	uint32_t moved;        /* connections remembered for registrar_follow */
 	uint64_t state_errors; /* batches that could not be written, rows that could not be read */
 };
 const struct registrar_stats *registrar_stats(const struct registrar *registrar);

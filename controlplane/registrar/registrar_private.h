@@ -28,7 +28,8 @@ struct aors {
 };
 
 struct binding {
-	struct list link; /* in aor->bindings */
+	struct list link;        /* in aor->bindings */
+	struct map_node by_flow; /* in registrar->by_flow, while it is on a connection that somebody opened to us */
 	struct registrar *registrar;
 	struct aor *aor;
 	struct loop_timer timer;
@@ -37,7 +38,8 @@ struct binding {
 	uint64_t stored_until_ms;                       /* when it expires as the database knows it; 0: it does not */
 	uint32_t cseq;
 	unsigned q;
-	struct view uri, call_id, user_agent, instance; /* into text */
+	uint32_t reg_id;                                      /* 0: no outbound */
+	struct view uri, call_id, user_agent, instance, path; /* into text */
 	char text[];
 };
 
@@ -57,6 +59,9 @@ struct registrar {
 	struct registrar_options options;
 	struct aors aors;
 	struct state state;
+	struct map by_flow;     /* bindings, by their connection */
+	struct map moved;       /* struct moved, by the connection that is gone */
+	struct list moved_list; /* the oldest first */
 	struct registrar_listener listener;
 	struct registrar_stats stats;
 	pthread_mutex_t lock; /* its own thread holds it to change bindings, others to read them */
@@ -67,9 +72,9 @@ struct aor *registrar_find_aor(struct registrar *registrar, struct view number);
 /* ---- binding.c ---- */
 /* What a binding is made from; the texts are copied, those of user_agent and instance without control characters. */
 struct binding_values {
-	struct view uri, call_id, user_agent, instance;
+	struct view uri, call_id, user_agent, instance, path;
 	struct transport_flow flow;
-	uint32_t cseq, expires_s;
+	uint32_t cseq, expires_s, reg_id;
 	unsigned q;
 };
 /* Not in its extension yet. NULL when out of memory. */
@@ -78,18 +83,33 @@ struct binding *binding_new(struct registrar *registrar, struct aor *aor, const 
 void binding_put(struct binding *binding, struct binding *old);
 /* Takes it out, if it is in, and frees it. */
 void binding_free(struct binding *binding);
+/* The binding of that flow of that phone, or NULL. */
+struct binding *binding_find_flow(const struct aor *aor, struct view instance, uint32_t reg_id);
 /* The binding of that extension whose URI is the same by RFC 3261 19.1.4, or NULL. */
 struct binding *binding_find(const struct aor *aor, const struct sip_uri *uri);
 void binding_show(const struct binding *binding, struct registrar_contact *ret_contact);
+/* Another way to it from now on. */
+void binding_reroute(struct binding *binding, const struct transport_flow *flow);
 /* Tells the listener and the statistics. */
 void binding_tell(const struct binding *binding, enum registrar_event event);
+
+/* ---- flow.c ---- */
+int flows_init(struct registrar *registrar) WARN_UNUSED;
+void flows_fini(struct registrar *registrar);
+/* The binding is reachable by its flow, and is not any more. */
+void flows_add(struct registrar *registrar, struct binding *binding);
+void flows_del(struct registrar *registrar, struct binding *binding);
+/* It is not reached by its connection any more, but perhaps by another one, later: for registrar_follow. */
+void flows_remember(struct registrar *registrar, const struct binding *binding);
 
 /* ---- plan.c: everything about a REGISTER that can be refused, before anything is changed ---- */
 struct change {
 	struct sip_name_address contact;
 	uint32_t expires_s;
 	unsigned q;
-	struct binding *old, *new; /* old: has the same URI; new: takes its place, NULL when expires_s is 0 */
+	uint32_t reg_id; /* 0: no outbound */
+	struct binding *old,
+		*new; /* old: has the same URI, or is the same flow; new: takes its place, NULL when expires_s is 0 */
 };
 struct plan {
 	struct aor *aor;
@@ -97,7 +117,9 @@ struct plan {
 	size_t change_count;
 	struct binding *victims[REGISTRAR_CHANGES_MAX]; /* go, to make room */
 	size_t victim_count;
-	bool is_all; /* "*": every binding goes */
+	bool is_all;      /* "*": every binding goes */
+	bool is_outbound; /* a contact is a flow: the answer requires outbound */
+	char path[REGISTRAR_PATH_MAX + 1];
 };
 /* Returns the status to answer with: 200, or a refusal, with its reason for the log. */
 unsigned plan_make(struct registrar *registrar, const struct sip_message *request, const struct transport_flow *flow,

@@ -49,8 +49,8 @@ static void complain(struct registrar *registrar, const char *why)
 /* A binding, or, without a URI, an extension whose rows go first. */
 struct item {
 	struct item *next;
-	struct view number, uri, call_id, user_agent, instance;
-	int64_t cseq, q, expires_ms;
+	struct view number, uri, call_id, user_agent, instance, path;
+	int64_t cseq, q, expires_ms, reg_id;
 	const char *transport;
 	char local[NET_ENDPOINT_TEXT], remote[NET_ENDPOINT_TEXT];
 	char text[];
@@ -82,7 +82,8 @@ static struct item *add_item(struct batch *batch, const struct aor *aor, const s
 	char *at;
 
 	if (binding)
-		size += binding->uri.size + binding->call_id.size + binding->user_agent.size + binding->instance.size;
+		size += binding->uri.size + binding->call_id.size + binding->user_agent.size + binding->instance.size +
+			binding->path.size;
 	item = calloc(1, sizeof(*item) + size);
 	if (!item)
 		return NULL;
@@ -93,6 +94,7 @@ static struct item *add_item(struct batch *batch, const struct aor *aor, const s
 		item->call_id = keep(&at, binding->call_id);
 		item->user_agent = keep(&at, binding->user_agent);
 		item->instance = keep(&at, binding->instance);
+		item->path = keep(&at, binding->path);
 	}
 	*batch->last = item;
 	batch->last = &item->next;
@@ -109,6 +111,7 @@ static bool add_binding(struct batch *batch, const struct aor *aor, struct bindi
 		return false;
 	item->cseq = binding->cseq;
 	item->q = (int64_t)binding->q;
+	item->reg_id = binding->reg_id;
 	item->expires_ms =
 		(int64_t)(loop_wall_ms(registrar->loop) + binding->expires_at_ms - MIN(now_ms, binding->expires_at_ms));
 	item->transport = transport_kind_parameter(binding->flow.kind);
@@ -148,7 +151,7 @@ static int run_item(struct store_session *session, const struct item *item)
 	const struct store_value values[COLUMN_COUNT] = {
 		[NUMBER] = number,
 		[URI] = store_text(item->uri),
-		[REG_ID] = store_integer(0),
+		[REG_ID] = store_integer(item->reg_id),
 		[CALL_ID] = store_text(item->call_id),
 		[CSEQ] = store_integer(item->cseq),
 		[Q] = store_integer(item->q),
@@ -158,7 +161,7 @@ static int run_item(struct store_session *session, const struct item *item)
 		[REMOTE] = store_string(item->remote),
 		[USER_AGENT] = store_text(item->user_agent),
 		[INSTANCE] = store_text(item->instance),
-		[PATH] = store_null(),
+		[PATH] = store_text(item->path),
 	};
 
 	if (item->uri.size == 0)
@@ -404,15 +407,17 @@ static int restore(struct registrar *registrar, const struct store_value *column
 	uint64_t now_ms = loop_wall_ms(registrar->loop), expires_ms = (uint64_t)store_to_integer(&columns[EXPIRES]);
 	struct aor *aor = registrar_find_aor(registrar, text_of(&columns[NUMBER]));
 	int64_t cseq = store_to_integer(&columns[CSEQ]), q = store_to_integer(&columns[Q]);
+	int64_t reg_id = store_to_integer(&columns[REG_ID]);
 	struct binding_values values = {.uri = text_of(&columns[URI]),
 					.call_id = text_of(&columns[CALL_ID]),
 					.user_agent = text_of(&columns[USER_AGENT]),
-					.instance = text_of(&columns[INSTANCE])};
+					.instance = text_of(&columns[INSTANCE]),
+					.path = text_of(&columns[PATH])};
 	struct binding *binding;
 	struct sip_uri uri;
 
-	if (cseq < 0 || cseq > INT32_MAX || q < 0 || q > 1000 ||
-	    read_kind(text_of(&columns[TRANSPORT]), &values.flow.kind) ||
+	if (cseq < 0 || cseq > INT32_MAX || q < 0 || q > 1000 || reg_id < 0 || reg_id > INT32_MAX ||
+	    values.path.size > REGISTRAR_PATH_MAX || read_kind(text_of(&columns[TRANSPORT]), &values.flow.kind) ||
 	    net_endpoint_parse(text_of(&columns[LOCAL]), 0, &values.flow.local) ||
 	    net_endpoint_parse(text_of(&columns[REMOTE]), 0, &values.flow.remote) || sip_uri_parse(values.uri, &uri) ||
 	    values.uri.size > REGISTRAR_URI_MAX || values.call_id.size > SIP_CALL_ID_MAX)
@@ -423,6 +428,7 @@ static int restore(struct registrar *registrar, const struct store_value *column
 		return 0;
 	values.cseq = (uint32_t)cseq;
 	values.q = (unsigned)q;
+	values.reg_id = (uint32_t)reg_id;
 	values.expires_s =
 		(uint32_t)MIN((expires_ms - now_ms + 999) / 1000, (uint64_t)registrar->options.max_expires_s);
 	binding = binding_new(registrar, aor, &values);

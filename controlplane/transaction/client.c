@@ -61,10 +61,9 @@ static int send_new(struct transaction_layer *layer, enum sip_method method, con
 	if (!transaction)
 		return ERR_NOMEM;
 	transaction->method = method;
-	transaction->is_unanswered = true;
 	memcpy(transaction->branch, branch, BRANCH_SIZE);
 	map_add(&layer->clients, &transaction->node, transaction_client_hash(view_of(branch), method));
-	if (transaction_keep(layer, &transaction->sent, bytes) < 0) {
+	if (transaction_keep(layer, &transaction->sent, bytes) < 0 || transaction_wait(transaction) < 0) {
 		transaction_free(transaction);
 		return ERR_NOMEM;
 	}
@@ -182,7 +181,7 @@ void transaction_receive_response(struct transaction_layer *layer, const struct 
 	}
 	transaction = CONTAINER_OF(node, struct transaction, node);
 	if (message->status >= 200 || transaction->method == SIP_METHOD_INVITE)
-		transaction->is_unanswered = false;
+		transaction_wait_no_more(transaction);
 	transaction_feed(transaction, transaction_status_event(message->status),
 			 &(struct transaction_input){message, flow});
 }

@@ -38,18 +38,13 @@ static void on_message(void *arg, const struct transport_flow *flow, char *bytes
 	}
 }
 
-/* Who waits for the first response on that connection waits in vain. An INVITE that got a provisional one goes on: the peer
- * may answer on a connection of its own (RFC 3261 18.2.2). */
 static void on_closed(void *arg, const struct transport_flow *flow, int error)
 {
 	struct transaction_layer *layer = arg;
 
-	LIST_FOREACH (link, &layer->all) {
-		struct transaction *transaction = LIST_ENTRY(link, struct transaction, link);
-
-		if (transaction->is_unanswered && transport_flow_is_on(&transaction->flow, flow))
-			transaction_break(transaction, error);
-	}
+	transaction_waiting_closed(layer, flow, error);
+	if (layer->user.on_closed)
+		layer->user.on_closed(layer->user.arg, flow);
 }
 
 int transaction_layer_new(struct loop *loop, const struct transaction_options *options,
@@ -74,7 +69,8 @@ int transaction_layer_new(struct loop *loop, const struct transaction_options *o
 	o->retry_after_s = o->retry_after_s ? o->retry_after_s : 5;
 	if (map_init(&layer->servers, transaction_server_match) < 0 ||
 	    map_init(&layer->clients, transaction_client_match) < 0 ||
-	    map_init(&layer->merged, transaction_merged_match) < 0) {
+	    map_init(&layer->merged, transaction_merged_match) < 0 ||
+	    map_init(&layer->waiting, transaction_waiting_match) < 0) {
 		transaction_layer_free(layer);
 		return ERR_NOMEM;
 	}
@@ -92,6 +88,7 @@ void transaction_layer_free(struct transaction_layer *layer)
 		transaction_free(LIST_ENTRY(link, struct transaction, link));
 	map_fini(&layer->servers);
 	map_fini(&layer->clients);
+	map_fini(&layer->waiting);
 	map_fini(&layer->merged);
 	free(layer);
 }

@@ -325,6 +325,7 @@ void transaction_free(struct transaction *transaction)
 	if (transaction->is_in_merged)
 		map_del(&layer->merged, &transaction->merged);
 	list_del(&transaction->link);
+	transaction_wait_no_more(transaction);
 	if (transaction->request)
 		layer->stats.memory -= sizeof(*transaction->request) + transaction->request->size;
 	sip_message_free(transaction->request);

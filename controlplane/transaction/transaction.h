@@ -82,6 +82,8 @@ struct transaction_user {
 	/* A request was refused for what it is (broken, or here for the second time), and why. May be NULL. */
 	void (*on_refused)(void *arg, const struct sip_message *request, const struct transport_flow *flow,
 			   unsigned status, const char *why);
+	/* A connection is gone; the transactions on it hear it by their event. NULL: nobody wants to know. */
+	void (*on_closed)(void *arg, const struct transport_flow *flow);
 };
 
 struct transaction_options {

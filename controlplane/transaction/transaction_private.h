@@ -69,10 +69,12 @@ struct transaction {
 	struct transaction_timer timers[SLOT_COUNT];
 	struct loop_message broken, end; /* told when nothing of ours is on the stack */
 	int error;                       /* of broken */
-	bool is_unanswered;              /* client: INVITE without any response, another without a final one */
-	struct sip_message *request;     /* server: a copy of its own */
-	struct bytes sent;               /* client: the request; server: the last response */
-	struct bytes ack;                /* client INVITE: what answers a repeated final response */
+	/* client: INVITE without any response, another without a final one, on a connection */
+	struct transaction_waiting *waiting;
+	struct list wait_link;
+	struct sip_message *request; /* server: a copy of its own */
+	struct bytes sent;           /* client: the request; server: the last response */
+	struct bytes ack;            /* client INVITE: what answers a repeated final response */
 	struct transport_flow ack_flow;
 	char *reason;          /* client INVITE: of its CANCEL; NULL: none */
 	uint64_t accepted_tag; /* client INVITE: hash of the To tag of its first 2xx */
@@ -88,6 +90,7 @@ struct transaction_layer {
 	struct transaction_user user;
 	struct transaction_stats stats;
 	struct map servers, clients;
+	struct map waiting;  /* struct transaction_waiting */
 	struct map merged;   /* servers again, by what a request keeps on any way: From tag, Call-ID, CSeq */
 	struct list all;     /* but those that rest */
 	struct list resting; /* have said their last and only absorb repetitions, the longest first */
@@ -137,6 +140,13 @@ fsm_action transaction_end, transaction_again, transaction_stop_repeat, transact
 	{                                                                                                              \
 		transaction_##action, #action                                                                          \
 	} /* FSM_DO for these */
+
+/* ---- wait.c ---- */
+bool transaction_waiting_match(const struct map_node *node, const void *key);
+/* Nothing with UDP. ERR_NOMEM. */
+int transaction_wait(struct transaction *transaction) WARN_UNUSED;
+void transaction_wait_no_more(struct transaction *transaction);
+void transaction_waiting_closed(struct transaction_layer *layer, const struct transport_flow *flow, int error);
 
 /* ---- match.c ---- */
 struct transaction_key {

@@ -385,7 +385,7 @@ static void on_end(void *arg)
 		tell_handshake(connection, connection->error,
 			       connection->tls && tls_session_why(connection->tls)[0] ? tls_session_why(connection->tls)
 										      : error_text(connection->error));
-	if (connection->has_request && transport->receiver.on_closed)
+	if (transport->receiver.on_closed)
 		transport->receiver.on_closed(transport->receiver.arg, &connection->flow, connection->error);
 	transport_connection_free(connection);
 }

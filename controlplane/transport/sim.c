@@ -11,7 +11,8 @@ struct sim_network {
 	struct loop *loop;
 	sim_observer *observer;
 	void *arg;
-	struct list transports, packets, rules;
+	struct list transports, packets, rules, connections;
+	uint64_t next_connection;
 	unsigned arrivals; /* for the transports that share an endpoint: each in its turn */
 };
 
@@ -29,6 +30,11 @@ struct sim_packet {
 	struct transport_flow flow; /* as its receiver sees it */
 	size_t size;
 	char bytes[];
+};
+
+struct sim_connection {
+	struct list link;
+	struct transport_flow flow; /* as the transport sees it */
 };
 
 struct sim_rule_entry {
@@ -70,13 +76,72 @@ static struct sim_transport *transport_at(struct sim_network *network, const str
 	return count > 0 ? there[network->arrivals++ % count] : NULL;
 }
 
+/* ---- connections: of one phone's endpoint with one of ours ---- */
+
+static struct sim_connection *connection_find(struct sim_network *network, const struct transport_flow *flow)
+{
+	LIST_FOREACH (link, &network->connections) {
+		struct sim_connection *connection = LIST_ENTRY(link, struct sim_connection, link);
+
+		if (connection->flow.kind == flow->kind &&
+		    net_endpoint_is_equal(&connection->flow.remote, &flow->remote))
+			return connection;
+	}
+	return NULL;
+}
+
+/* NULL: no memory. */
+static struct sim_connection *connection_open(struct sim_network *network, const struct transport_flow *flow,
+					      bool is_accepted)
+{
+	struct sim_connection *connection = connection_find(network, flow);
+
+	if (connection)
+		return connection;
+	connection = malloc(sizeof(*connection));
+	if (!connection)
+		return NULL;
+	connection->flow = *flow;
+	connection->flow.connection = (network->next_connection += 2) + is_accepted;
+	list_add(&network->connections, &connection->link);
+	return connection;
+}
+
+static void connection_close(struct sim_connection *connection)
+{
+	list_del(&connection->link);
+	free(connection);
+}
+
+void sim_network_close(struct sim_network *network, const struct transport_flow *flow)
+{
+	struct transport_flow ours = {.kind = flow->kind, .local = flow->remote, .remote = flow->local};
+	struct sim_connection *connection = connection_find(network, &ours);
+
+	if (!connection)
+		return;
+	ours = connection->flow;
+	connection_close(connection);
+	LIST_FOREACH (link, &network->transports) {
+		struct transport *transport = &LIST_ENTRY(link, struct sim_transport, link)->transport;
+
+		if (transport->receiver.on_closed)
+			transport->receiver.on_closed(transport->receiver.arg, &ours, ERR_CLOSED);
+	}
+}
+
 static void packet_arrives(void *arg)
 {
 	struct sim_packet *packet = arg;
 	struct sim_network *network = packet->network;
 	struct sim_transport *sim = transport_at(network, &packet->flow);
 
-	if (sim)
+	if (sim && transport_kind_is_reliable(packet->flow.kind)) {
+		struct sim_connection *connection = connection_open(network, &packet->flow, true);
+
+		if (connection)
+			transport_receive(&sim->transport, &connection->flow, packet->bytes, packet->size);
+	} else if (sim)
 		transport_receive(&sim->transport, &packet->flow, packet->bytes, packet->size);
 	else
 		network->observer(network->arg, &packet->flow, (struct view){packet->bytes, packet->size});
@@ -191,11 +256,25 @@ static struct sim_transport *sim_of(struct transport *transport)
 static int sim_send(struct transport *transport, const struct transport_listen *from, const struct transport_flow *flow,
 		    struct view bytes)
 {
-	return sim_network_send(sim_of(transport)->network, flow, bytes);
+	struct sim_network *network = sim_of(transport)->network;
+	struct sim_connection *connection = NULL;
+
+	if (transport_kind_is_reliable(flow->kind)) {
+		connection = connection_find(network, flow);
+		if (flow->connection & 1 && (!connection || connection->flow.connection != flow->connection))
+			return ERR_CLOSED;
+		if (!connection && !connection_open(network, flow, false))
+			return ERR_NOMEM;
+	}
+	return sim_network_send(network, flow, bytes);
 }
 
 static void sim_close(struct transport *transport, const struct transport_flow *flow)
 {
+	struct sim_connection *connection = connection_find(sim_of(transport)->network, flow);
+
+	if (connection && connection->flow.connection == flow->connection)
+		connection_close(connection);
 }
 
 /* The first listener of the family is how we are seen by everybody. */
@@ -250,6 +329,7 @@ int sim_network_new(struct loop *loop, sim_observer *observer, void *arg, struct
 	list_init(&network->transports);
 	list_init(&network->packets);
 	list_init(&network->rules);
+	list_init(&network->connections);
 	*ret_network = network;
 	return 0;
 }
@@ -266,6 +346,8 @@ void sim_network_free(struct sim_network *network)
 		loop_timer_stop(network->loop, &packet->timer);
 		packet_free(packet);
 	}
+	while ((link = list_first(&network->connections)))
+		connection_close(LIST_ENTRY(link, struct sim_connection, link));
 	sim_network_clear_rules(network);
 	free(network);
 }

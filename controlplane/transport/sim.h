@@ -20,6 +20,9 @@ void sim_network_free(struct sim_network *network);
 /* As transport_new: a transport whose wire is this network. */
 int transport_new_sim(struct sim_network *network, const struct transport_options *options,
 		      const struct transport_receiver *receiver, struct transport **ret_transport) WARN_UNUSED;
+/* The connection between that phone and whoever it talks to is gone: the transports hear it. flow as the phone sees it. What the
+ * phone sends next opens another one. */
+void sim_network_close(struct sim_network *network, const struct transport_flow *flow);
 /* A phone's packet: flow as the sender sees it. ERR_NOMEM. */
 int sim_network_send(struct sim_network *network, const struct transport_flow *flow, struct view bytes) WARN_UNUSED;
 

@@ -254,8 +254,6 @@ int transport_streams_send(struct transport_streams *streams, const struct trans
 		error = open_new(streams, flow, &connection);
 	if (error < 0)
 		return error;
-	if (!view_has_prefix(bytes, "SIP/2.0 "))
-		connection->has_request = true;
 	return transport_connection_send(connection, bytes);
 }
 

@@ -54,7 +54,6 @@ struct transport_connection {
 	int error;             /* why it was closed */
 	bool has_message;      /* one whole message came */
 	bool is_in_message;    /* a part of the next one is here */
-	bool has_request;      /* a request of ours left on it: its end is told */
 	bool is_handshaking;   /* counted as such */
 	bool failed_handshake; /* to be told */
 	bool reads_on_room;    /* TLS cannot read on before it wrote */

@@ -2,7 +2,8 @@
  *
  * A transport listens at one or more endpoints and gives each message with the flow it came on to its receiver. A flow
  * is all that is needed to answer: kind, our address, the peer's, the connection. The network of scenarios (sim.h) is
- * another make of the whole; there a reliable kind is a network without loss, and has no connections.
+ * another make of the whole; there a reliable kind is a network without loss, whose connections
+ * open by themselves and end when a scenario says so.
  *
  * Used by controlplane/transaction (the receiver) and by whoever starts a request toward an address.
  * Threads: the signalling loop's only. Ownership: bytes given to the receiver live until it returns; flows are values.
@@ -11,8 +12,8 @@
  * Connections (RFC 3261 18, RFC 5626): a flow with a connection is good as long as that connection. One that a peer
  * opened and that is gone is gone for good: sending says ERR_CLOSED at once, and its number never comes again. A flow of
  * transport_flow_to has number 0, and one that we opened may be used for ever: either goes along the connection that
- * there is to that endpoint, or opens one, and keeps what is sent until it stands. What we sent on it as a request and
- * may be lost is told by on_closed.
+ * there is to that endpoint, or opens one, and keeps what is sent until it stands. The end of each
+ * connection is told by on_closed.
  *
  * Limits: TRANSPORT_MESSAGE_MAX bytes a message; TRANSPORT_BATCH messages a turn and UDP socket, so that a flood cannot
  * keep the timers waiting; TRANSPORT_ROUTES_MAX routes are remembered, for TRANSPORT_ROUTE_MS. Connections: see the
@@ -119,7 +120,7 @@ struct transport_options {
 struct transport_receiver {
 	/* A datagram or a whole framed message, at most TRANSPORT_MESSAGE_MAX bytes. They may be written to. */
 	void (*on_message)(void *arg, const struct transport_flow *flow, char *bytes, size_t size);
-	/* A connection that carried a request of ours is gone, or never stood. Never from within a call. May be NULL. */
+	/* A connection is gone, or never stood. Never from within a call. May be NULL. */
 	void (*on_closed)(void *arg, const struct transport_flow *flow, int error);
 	void *arg;
 };

@@ -26,6 +26,8 @@ struct phone *phone_new(struct view name, const struct net_endpoint *endpoint, e
 	list_init(&phone->inbox);
 	list_add(&host.phones, &phone->link);
 	phone->flow = (struct transport_flow){.kind = kind, .local = *endpoint, .remote = host.server};
+	if (kind == TRANSPORT_TLS)
+		phone->flow.remote.port = transport_kind_port(kind);
 	snprintf(phone->user, sizeof(phone->user), "%s", phone->name);
 	net_address_print(&host.server.address, phone->domain);
 	snprintf(variable, sizeof(variable), "%s.host", phone->name);

@@ -61,17 +61,34 @@ static void step_dns(struct view rest)
 		scenario_fail("not a line of a name server");
 }
 
-/* phone A 192.0.2.10:5060 [tcp] [user=1000] [password=x] [domain=example.org] */
+/* phone A 192.0.2.10:5060 [tcp|tls] [user=1000] [password=x] [domain=example.org] */
 static void step_phone(struct view rest)
 {
 	struct view name = next_word(&rest);
 	struct net_endpoint endpoint = endpoint_of(next_word(&rest));
-	enum transport_kind kind = take_word(&rest, "tcp") ? TRANSPORT_TCP : TRANSPORT_UDP;
+	enum transport_kind kind = take_word(&rest, "tcp")   ? TRANSPORT_TCP
+				   : take_word(&rest, "tls") ? TRANSPORT_TLS
+							     : TRANSPORT_UDP;
 	struct phone *phone = phone_new(name, &endpoint, kind);
 
 	copy_option(rest, "user", phone->user, sizeof(phone->user));
 	copy_option(rest, "password", phone->password, sizeof(phone->password));
 	copy_option(rest, "domain", phone->domain, sizeof(phone->domain));
+}
+
+/* close A: its connection is gone. */
+static void step_close(struct view rest)
+{
+	sim_network_close(host.network, &phone_named(next_word(&rest))->flow);
+	settle();
+}
+
+/* move A 192.0.2.10:40001: what it sends comes from there now, over a connection of its own. */
+static void step_move(struct view rest)
+{
+	struct phone *phone = phone_named(next_word(&rest));
+
+	phone->flow.local = endpoint_of(next_word(&rest));
 }
 
 /* ---- send ---- */
@@ -364,7 +381,8 @@ static const struct {
 	{"again", step_again},         {"expect", step_expect},   {"lose", step_lose}, {"advance", step_advance},
 	{"duplicate", step_duplicate}, {"delay", step_delay},     {"heal", step_heal}, {"refuse", step_refuse},
 	{"ignore", step_ignore},       {"do", step_do},           {"set", step_set},   {"register", step_register},
-	{"invite", step_invite},       {"message", step_message}, {"dns", step_dns},
+	{"invite", step_invite},       {"message", step_message}, {"dns", step_dns},   {"close", step_close},
+	{"move", step_move},
 };
 
 static void run_step(const struct step *step)

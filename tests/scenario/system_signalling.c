@@ -102,8 +102,10 @@ static void start_worker(struct system *system, unsigned index)
 					     .worker = worker_group_get(system->group, index),
 					     .first = system->workers[0],
 					     .names = fake_dns_source(&host.names)};
-	struct transport_options listens = {.listens = {{TRANSPORT_UDP, host.server}, {TRANSPORT_TCP, host.server}},
-					    .listen_count = 2};
+	struct net_endpoint secure = {.address = host.server.address, .port = 5061};
+	struct transport_options listens = {
+		.listens = {{TRANSPORT_UDP, host.server}, {TRANSPORT_TCP, host.server}, {TRANSPORT_TLS, secure}},
+		.listen_count = 3};
 	struct signalling_problem problem;
 	struct transport_receiver receiver;
 
