@@ -32,6 +32,8 @@ struct loop;
 #define API_ID_SIZE        64 /* terminators included; longer text is cut by the source */
 #define API_TEXT_SIZE      128
 #define API_CALL_LEGS      4
+#define API_TARGETS        8
+#define API_ROUTE_SIZE     16384 /* an explanation; longer is cut */
 #define API_HISTORY_SIZE   32768 /* longer is cut */
 
 /* ---- what the sources fill in; all text terminated, any bytes ---- */
@@ -78,6 +80,36 @@ struct api_stream_row {
 	struct quality quality;              /* of what the peer sends; mos 0: nothing heard */
 };
 
+struct api_target_row {
+	struct net_endpoint remote;
+	char transport[8], health[24];
+	uint16_t priority, weight;
+	bool is_good, is_registered;
+};
+
+struct api_trunk_row {
+	char name[API_ID_SIZE + 1], host[256];
+	char resolution[64]; /* "known", "asked", "stale", or why it failed */
+	char registration[24], health[24];
+	char last_error[API_TEXT_SIZE]; /* empty: none */
+	uint64_t last_error_wall_ms;
+	uint32_t resolve_s, registered_s; /* until it is looked up again; what is left */
+	bool is_usable;
+	uint32_t calls, max_calls; /* max 0: no limit */
+	uint64_t total_calls, refused;
+	size_t target_count;
+	struct api_target_row targets[API_TARGETS];
+};
+
+/* Where a call would go. */
+struct api_route_row {
+	char action[16], target[API_TEXT_SIZE], number[API_TEXT_SIZE + 8];
+	char pattern[API_TEXT_SIZE], where[256]; /* empty: none decided */
+	uint32_t code;                           /* of a reject; else 0 */
+	bool is_emergency;
+	char explanation[API_ROUTE_SIZE]; /* lines */
+};
+
 /* State of a component, as /ready says it. */
 #define API_STATE_LIST(X)                                                                                              \
 	X(API_UNAVAILABLE, "unavailable")                                                                              \
@@ -117,8 +149,9 @@ struct api_trace_row {
  * the number of rows written. */
 struct api_page {
 	size_t offset, capacity;
-	const char *call; /* calls, streams: only of this call id; NULL: all */
-	const char *user; /* calls: caller or callee has this user part; registrations: this user; NULL: all */
+	const char *call;  /* calls, streams: only of this call id; NULL: all */
+	const char *trunk; /* trunks: only this one; NULL: all */
+	const char *user;  /* calls: caller or callee has this user part; registrations: this user; NULL: all */
 };
 
 /* Each is called on the signalling thread. NULL is answered with 501 `unsupported`; `status` is needed. */
@@ -143,6 +176,9 @@ struct api_sources {
 	int (*history)(void *arg, const char *call_id, struct text *out);
 	/* Switches the SIP traffic log unless set is NULL, and tells how it stands. ERR_NOMEM. */
 	int (*trace)(void *arg, const struct api_trace *set, struct api_trace_row *ret_row);
+	size_t (*trunks)(void *arg, const struct api_page *page, struct api_trunk_row *rows, size_t *ret_total);
+	/* Where a call from that extension or trunk ("": nobody known) would go, and why. */
+	void (*explain)(void *arg, const char *from, const char *to, struct api_route_row *ret_row);
 };
 
 struct api_options {

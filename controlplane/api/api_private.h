@@ -44,6 +44,8 @@ enum api_error {
 	X(API_OFFSET, "offset", "integer", "rows to skip")                                                             \
 	X(API_CALL_ID, "call_id", "string", "only of this call")                                                       \
 	X(API_USER, "user", "string", "only of this user or number")                                                   \
+	X(API_DIALLED, "to", "string", "the number that is dialled")                                                   \
+	X(API_CALLER, "from", "string", "extension or trunk that calls; nobody known when not given")                  \
 	X(API_NUMBER, "number", "string", "caller, callee or transferred to; 10* : all that begin so")                 \
 	X(API_FROM, "from", "string", "ended at this time or later (RFC 3339, or a date)")                             \
 	X(API_TO, "to", "string", "ended before this time")                                                            \
@@ -70,6 +72,7 @@ extern const struct api_parameter_row api_parameters[API_PARAMETER_COUNT];
 struct api_query {
 	uint32_t limit, offset;
 	char call_id[API_ID_SIZE], user[API_TEXT_SIZE]; /* empty: not given */
+	char dialled[API_TEXT_SIZE], caller[API_TEXT_SIZE];
 	struct cdr_filter cdr;
 	bool is_csv;
 };
@@ -195,6 +198,12 @@ void api_show_cdr(struct api_question *question);
 void api_answer_store_error(struct api_question *question);
 void api_fetch_cdr_search(struct api_question *question);
 void api_show_cdr_search(struct api_question *question);
+void api_fetch_trunks(struct api_question *question);
+void api_show_trunks(struct api_question *question);
+void api_fetch_trunk(struct api_question *question);
+void api_show_trunk(struct api_question *question);
+void api_fetch_route(struct api_question *question);
+void api_show_route(struct api_question *question);
 void api_show_openapi(struct api_question *question);
 
 #endif

@@ -72,6 +72,10 @@ static const char *set_parameter(struct api_query *query, size_t index, const ch
 		return set_number(text, 0, OFFSET_MAX, "must be a number from 0 to 100000000", &query->offset);
 	case API_CALL_ID_INDEX:
 		return set_text(value, query->call_id, sizeof(query->call_id));
+	case API_DIALLED_INDEX:
+		return set_text(value, query->dialled, sizeof(query->dialled));
+	case API_CALLER_INDEX:
+		return set_text(value, query->caller, sizeof(query->caller));
 	case API_NUMBER_INDEX:
 		return set_text(value, query->cdr.number, sizeof(query->cdr.number));
 	case API_FROM_INDEX:

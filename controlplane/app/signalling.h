@@ -126,6 +126,12 @@ size_t signalling_traffic(const struct transport_stats *stats, struct signalling
 void signalling_add_source(struct signalling *signalling, struct api_sources *sources);
 
 /* Between the files of app (watching.c): what subscribers are told, and that there is news of an extension's calls. */
+struct api_page;
+struct api_route_row;
+struct api_trunk_row;
+/* routes.c */
+size_t signalling_trunks(void *arg, const struct api_page *page, struct api_trunk_row *rows, size_t *ret_total);
+void signalling_explain(void *arg, const char *from, const char *to, struct api_route_row *ret_row);
 int signalling_make_subscriptions(struct signalling *signalling) WARN_UNUSED;
 void signalling_on_extension(void *arg, const char *number);
 /* Somebody subscribes to the calls of that extension: the other workers are to tell of them. */

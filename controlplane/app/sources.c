@@ -255,6 +255,8 @@ void signalling_sources(struct signalling *signalling, struct api_sources *ret_s
 		.hang_up = hang_up,
 		.history = history,
 		.trace = trace,
+		.trunks = signalling_trunks,
+		.explain = signalling_explain,
 	};
 }
 

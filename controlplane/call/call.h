@@ -125,4 +125,10 @@ void call_table_walk_extension(struct call_table *table, struct view number,
 /* The last transitions of a call and its legs, a line each, for error logs and the API. ERR_NOT_FOUND. */
 int call_table_print_history(struct call_table *table, const char *call_id, struct text *out) WARN_UNUSED;
 
+/* The dry run: where a call from an extension or trunk of that name ("" or another: nobody known) would go now, and why, in lines. */
+struct routing_decision;
+struct text;
+void call_table_explain(struct call_table *table, const char *from, const char *to, struct text *out,
+			struct routing_decision *ret_decision);
+
 #endif

@@ -137,7 +137,10 @@ void trunk_explain(struct trunk_table *table, const char *target, const char *nu
 	char changed[TRUNK_NUMBER_SIZE];
 
 	if (find_group(table, target))
-		text_printf(out, "group %s of %zu\n", target, count);
+		text_printf(out, "group %s of %zu, in this order, by weight where the priority is the same\n", target,
+			    count);
+	for (size_t done = 0; done < count;)
+		done += move_best(candidates + done, count - done);
 	for (size_t i = 0; i < count; i++) {
 		const struct trunk *trunk = candidates[i].trunk;
 		const struct conf_trunk *conf = trunk->conf;

@@ -15,6 +15,7 @@
  * do record          the newest call detail record as an event: its JSON line
  * do subscriptions   an event "subscriptions N"
  * do trunks          an event for each trunk: "NAME REGISTRATION, HEALTH, usable|not usable, N calls: LAST ERROR"
+ * do route TO [FROM] where a call would go: an event for each line of the explanation
  * do targets         an event for each target of each trunk: "NAME udp ENDPOINT HEALTH[ registered]"; then "NAME known|asked|..."
  * do lag MS          the signalling loop is that far behind from now on
  * do drain           as SIGTERM does
@@ -24,6 +25,7 @@
 #include "controlplane/cdr/cdr.h"
 #include "controlplane/metrics/metrics.h"
 #include "controlplane/registrar/registrar.h"
+#include "controlplane/routing/routing.h"
 #include "controlplane/subscription/subscription.h"
 #include "controlplane/transaction/transaction.h"
 #include "controlplane/trunk/trunk.h"
@@ -248,6 +250,25 @@ static void show_targets(const struct trunk_about *about, void *arg)
 	scenario_event("%s %s", about->name, about->resolution);
 }
 
+static void explain(struct system *system, struct view rest)
+{
+	struct view to = next_word(&rest), from = next_word(&rest), lines;
+	char buffer[4096], to_text[128], from_text[128];
+	struct routing_decision decision;
+	struct text out;
+
+	if (view_copy(to, to_text, sizeof(to_text)) < 0 || view_copy(from, from_text, sizeof(from_text)) < 0)
+		scenario_fail("too long");
+	text_init(&out, buffer, sizeof(buffer));
+	call_table_explain(system->workers[0]->calls, from_text, to_text, &out, &decision);
+	lines = text_view(&out);
+	while (lines.size > 0) {
+		struct view line = view_cut(&lines, '\n');
+
+		scenario_event("%.*s", VIEW_ARG(line));
+	}
+}
+
 static void set_lag(struct view text)
 {
 	uint32_t lag_ms;
@@ -337,6 +358,8 @@ static bool command(void *arg, struct view line)
 		scenario_event("subscriptions %u", subscription_count(system->workers[0]->subscriptions));
 	} else if (take_word(&line, "trunks")) {
 		trunk_walk(system->workers[0]->trunks, show_trunk, NULL);
+	} else if (take_word(&line, "route")) {
+		explain(system, line);
 	} else if (take_word(&line, "targets")) {
 		trunk_walk(system->workers[0]->trunks, show_targets, NULL);
 	} else if (take_word(&line, "lag")) {

@@ -9,6 +9,7 @@ struct options {
 	bool is_json;
 	uint32_t limit;
 	const char *argument; /* NULL: none was given */
+	const char *from;     /* of route; NULL: nobody known */
 	struct voxctl_trace trace;
 	struct voxctl_cdr cdr;
 };
@@ -212,6 +213,16 @@ static enum voxctl_exit run_cdr(const struct command *command, const struct opti
 			  ARRAY_LEN(cdr_columns));
 }
 
+static enum voxctl_exit run_route(const struct command *command, const struct options *options)
+{
+	return voxctl_route(&options->server, options->argument, options->from, options->is_json);
+}
+
+static enum voxctl_exit run_trunks(const struct command *command, const struct options *options)
+{
+	return voxctl_trunks(&options->server, options->limit, options->is_json);
+}
+
 #define LIST(path, list, empty, columns) run_list, path, list, empty, columns, ARRAY_LEN(columns)
 static const struct command commands[] = {
 	{"status", NULL, "what runs, whether it is ready, and the figures of this moment", run_status},
@@ -224,6 +235,8 @@ static const struct command commands[] = {
 	 LIST("/api/v1/drops", "drops", "no reasons", drop_columns)},
 	{"cdr", NULL, "the last call detail records, or those of --number, --from, --to, --disposition, --cause",
 	 run_cdr, "/api/cdr/recent", "records", "no calls have ended yet", cdr_columns, ARRAY_LEN(cdr_columns)},
+	{"trunks", NULL, "carriers: registration, health, and the addresses of each", run_trunks},
+	{"route", "NUMBER", "where a call to it would go and why; --from an extension or trunk", run_route},
 	{"hangup", "CALL", "end a call (its id stands in `voxctl calls`)", run_hangup, "/api/v1/calls"},
 	{"history", "CALL", "what the state machines of a call and its legs did last", run_history},
 	{"trace", "[on|off]", "the SIP traffic log: all, or --peer, --call, --extension", run_trace},
@@ -243,6 +256,7 @@ static void print_help(FILE *to)
 		    "  --call ID       trace on: only both legs of this call (or of this SIP Call-ID)\n"
 		    "  --extension N   trace on: only from or to this extension\n"
 		    "  --number N      cdr: caller, callee or transferred to; 10* : all that begin so\n"
+		    "  --from N        route: the extension or trunk that calls\n"
 		    "  --from T --to T cdr: ended then or later, before then: 2026-11-21, 2026-11-21T14:00:00Z\n"
 		    "  --disposition D cdr: ANSWERED, BUSY, NO_ANSWER, CANCELLED, REJECTED, FAILED\n"
 		    "  --cause C       cdr: user_busy and the like, or a SIP status\n"
@@ -273,6 +287,8 @@ static uint32_t default_limit(const struct command *command)
 {
 	if (command->run == run_cdr)
 		return 10;
+	if (command->run == run_trunks)
+		return 100;
 	return command->run == run_list && strcmp(command->name, "drops") != 0 ? 100 : 0;
 }
 
@@ -357,6 +373,10 @@ int main(int argc, char **argv)
 	options.argument = argv[optind + 1];
 	if (command->run != run_trace && (options.trace.peer || options.trace.call || options.trace.extension))
 		return refuse_usage("--peer, --call and --extension are not known to", command->name);
+	if (command->run == run_route) {
+		options.from = options.cdr.from;
+		options.cdr.from = NULL;
+	}
 	if (command->run != run_cdr && voxctl_cdr_is_asked(&options.cdr))
 		return refuse_usage("--number, --from, --to, --disposition, --cause, --csv and --all are not known to",
 				    command->name);

@@ -52,6 +52,10 @@ struct voxctl_cdr {
 };
 bool voxctl_cdr_is_asked(const struct voxctl_cdr *cdr);
 
+/* ---- route.c ---- */
+enum voxctl_exit voxctl_route(const struct voxctl_server *server, const char *to, const char *from, bool is_json);
+enum voxctl_exit voxctl_trunks(const struct voxctl_server *server, uint32_t limit, bool is_json);
+
 /* ---- showing ---- */
 struct voxctl_column {
 	const char *title;
