@@ -8,7 +8,7 @@
 static void explain_phones(const struct call_table *table, const char *number, struct text *out)
 {
 	struct registrar_contact contacts[CALL_LEGS_MAX - 1];
-	size_t count = registrar_find(table->services.registrar, view_of(number), contacts, ARRAY_LEN(contacts));
+	size_t count = registrar_find(table->services.registrar, view_of(number), contacts, ARRAY_LEN(contacts), NULL);
 
 	if (!call_find_extension(table, view_of(number)))
 		text_printf(out, "there is no extension %s: 404\n", number);
