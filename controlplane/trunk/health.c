@@ -109,6 +109,10 @@ static void note_down(void *owner, const void *data)
 
 	trunk_fail(target->trunk, "%s does not answer OPTIONS: no calls go there",
 		   net_endpoint_print(&target->where.remote, remote));
+	/* The carrier's calls for us would arrive where nobody is. */
+	if (target->trunk->registration.until_ms > 0 &&
+	    dns_target_is_equal(&target->where, &target->trunk->registration.home))
+		register_soon(target->trunk);
 }
 
 static void note_up(void *owner, const void *data)
