@@ -111,10 +111,11 @@ enum api_route_flags {
 	API_OPEN = 1 << 0,       /* no token */
 	API_ON_METRICS = 1 << 1, /* also on the port of the metrics */
 	API_BODY = 1 << 3,       /* the request has a JSON object */
-	API_EACH = 1 << 4,       /* every signalling thread is asked, not the first alone */
+	API_EACH = 1 << 5,       /* every signalling thread is asked, not the first alone */
 	API_SHOW_LATE = 1 << 2,  /* show also answers when the signalling thread does not */
 	API_ON_STORE = 1 << 4,   /* fetch runs on the store's thread, in a transaction */
 };
+_Static_assert((API_OPEN | API_ON_METRICS | API_BODY | API_EACH | API_SHOW_LATE | API_ON_STORE) == 0x3f, "a bit each");
 
 struct api_route {
 	const char *method, *path;  /* path with at most one {parameter} */

@@ -6,6 +6,7 @@
 #include "lib/config/config.h"
 #include "lib/sip/sip.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 struct prefixes {
@@ -193,9 +194,12 @@ enum defence_reason defence_check_source(struct defence *defence, const struct n
 static bool has_nocase(struct view text, const char *part)
 {
 	size_t size = strlen(part);
+	int first = tolower((unsigned char)part[0]);
 
+	/* Asked for each request and scanner: most letters are not the first of any. */
 	for (size_t at = 0; text.at && at + size <= text.size; at++)
-		if (view_is_nocase((struct view){text.at + at, size}, part))
+		if (tolower((unsigned char)text.at[at]) == first &&
+		    view_is_nocase((struct view){text.at + at, size}, part))
 			return true;
 	return false;
 }

@@ -13,11 +13,8 @@ static void end_line(struct sip_writer *w, size_t mark)
 {
 	const char *line = w->text.at + mark;
 	size_t size = w->text.size - mark;
-	bool is_bad = false;
 
-	for (size_t i = 0; i < size; i++) /* without a way out, so that it becomes a few vector steps */
-		is_bad |= (line[i] == '\r') | (line[i] == '\n') | (line[i] == '\0');
-	if (is_bad)
+	if (memchr(line, '\r', size) || memchr(line, '\n', size) || memchr(line, '\0', size))
 		w->error = ERR_INVALID;
 	text_add(&w->text, VIEW("\r\n"));
 }
