@@ -1,5 +1,7 @@
 /* What the road itself costs: cycles a packet inside a worker's turn, from receive queue to transmit queue, when both are
- * rings in memory. N streams in pairs talk in turns, so that every packet finds its stream as cold as N makes it.
+ * rings in memory. N streams in pairs talk in turns, so that every packet finds its stream as cold as N makes it. The
+ * median of all turns is told, and the turn that one in ten does not exceed: who else uses the machine touches the mean, but
+ * hardly these.
  *
  *     build/bench/relay_ring [packets a run]
  */
@@ -122,8 +124,11 @@ static struct rte_mbuf *packet_of(uint32_t i, struct sender *sender)
 	return packet;
 }
 
-static void one_burst(uint32_t *at, uint32_t count, struct sender *senders)
+/* Returns the cycles of the turn. */
+static uint64_t one_burst(uint32_t *at, uint32_t count, struct sender *senders)
 {
+	uint64_t begun;
+
 	void *packets[BURST_RECEIVE];
 	unsigned taken;
 
@@ -133,43 +138,56 @@ static void one_burst(uint32_t *at, uint32_t count, struct sender *senders)
 	}
 	if (rte_ring_sp_enqueue_bulk(in, packets, BURST_RECEIVE, NULL) != BURST_RECEIVE)
 		die("the ring is full");
+	begun = rte_rdtsc();
 	worker_turn(worker);
+	begun = rte_rdtsc() - begun;
 	taken = rte_ring_sc_dequeue_burst(out, packets, BURST_RECEIVE, NULL);
 	rte_pktmbuf_free_bulk((struct rte_mbuf **)packets, taken);
+	return begun;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double ns_a_packet(uint64_t cycles)
+{
+	return (double)cycles / BURST_RECEIVE * 1e9 / (double)rte_get_tsc_hz();
 }
 
 static void run(uint32_t count, uint64_t packets)
 {
 	struct sender *senders = calloc(count, sizeof(*senders));
-	const uint64_t *counters;
-	uint64_t cycles, relayed;
+	uint64_t turns = packets / BURST_RECEIVE, *cycles = calloc(turns, sizeof(*cycles)), relayed;
 	uint32_t at = 0;
 
-	if (!senders)
+	if (!senders || !cycles || turns == 0)
 		die("out of memory");
 	streams_init(count);
-	counters = worker->context.counters;
 	/* Every stream latches first. */
 	for (uint64_t i = 0; i < 8 * (uint64_t)count + 64; i += BURST_RECEIVE)
 		one_burst(&at, count, senders);
-	cycles = counters[WORKER_CYCLES_BUSY];
-	relayed = counters[WORKER_RTP_RELAYED];
-	for (uint64_t i = 0; i < packets; i += BURST_RECEIVE)
-		one_burst(&at, count, senders);
-	cycles = counters[WORKER_CYCLES_BUSY] - cycles;
-	relayed = counters[WORKER_RTP_RELAYED] - relayed;
-	if (relayed < packets)
+	relayed = worker->context.counters[WORKER_RTP_RELAYED];
+	for (uint64_t i = 0; i < turns; i++)
+		cycles[i] = one_burst(&at, count, senders);
+	relayed = worker->context.counters[WORKER_RTP_RELAYED] - relayed;
+	if (relayed < turns * BURST_RECEIVE)
 		die("packets were lost");
-	printf("%8u streams  %6.0f cycles  %6.1f ns a packet\n", count, (double)cycles / (double)relayed,
-	       (double)cycles / (double)relayed * 1e9 / (double)rte_get_tsc_hz());
+	qsort(cycles, turns, sizeof(*cycles), compare);
+	printf("%8u streams  %6.1f ns a packet (median of turns)  %6.1f (one in ten is faster)\n", count,
+	       ns_a_packet(cycles[turns / 2]), ns_a_packet(cycles[turns / 10]));
 	worker_free(worker);
 	stream_lookup_fini(&lookup);
 	free(senders);
+	free(cycles);
 }
 
 int main(int argc, char **argv)
 {
-	static const uint32_t counts[] = {100, 1000, 5000, 30000};
+	static const uint32_t counts[] = {100, 1000, 5000, 30000, 60000};
 	char *eal[] = {"relay_ring",     "--no-huge",         "-m",       "64", "--no-pci", "--no-shconf",
 		       "--no-telemetry", "--log-level=error", "--lcores", "0",  NULL};
 	uint64_t packets = argc > 1 ? strtoull(argv[1], NULL, 10) : 2000000;
