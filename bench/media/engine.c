@@ -63,10 +63,10 @@ int engine_attach(struct load *load)
 	atomic_store_explicit(&load->segment.header->controller, load->controller, memory_order_relaxed);
 	engine_heartbeat(load);
 	for (uint32_t w = 0; w < load->segment.worker_count; w++) {
-		struct shm_worker *worker = shm_segment_worker(&load->segment, w);
+		struct shm_client *client = shm_segment_client(&load->segment, w, 0);
 
-		if (shm_command_writer_init(&load->commands[w], &worker->commands) ||
-		    shm_event_reader_init(&load->events[w], &worker->events))
+		if (shm_command_writer_init(&load->commands[w], &client->commands) ||
+		    shm_event_reader_init(&load->events[w], &client->events))
 			return ERR_CORRUPT;
 	}
 	return 0;

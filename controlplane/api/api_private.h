@@ -181,6 +181,7 @@ void api_show_stats(struct api_question *question);
 void api_show_metrics(struct api_question *question);
 void api_show_node(struct api_question *question);
 void api_show_drops(struct api_question *question);
+void api_show_stages(struct api_question *question);
 void api_fetch_calls(struct api_question *question);
 void api_show_calls(struct api_question *question);
 void api_fetch_call(struct api_question *question);

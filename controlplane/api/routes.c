@@ -43,6 +43,8 @@ const struct api_route api_routes[] = {
 	 api_show_streams, "Media streams of the engine", "a page of streams, and how many there are in all"},
 	{"GET", "/api/v1/drops", API_EACH, 0, STATUS, api_fetch_status, api_show_drops,
 	 "Packets that the media engine dropped, by reason", "every reason with its count"},
+	{"GET", "/api/v1/stages", API_EACH, 0, STATUS, api_fetch_status, api_show_stages,
+	 "What each stage of the packet path costs, of the bursts that were measured", "every stage with packets and cycles"},
 	{"GET", "/api/v1/node", API_EACH, 0, STATUS, api_fetch_status, api_show_node,
 	 "This node: versions, components, workers", "the node"},
 	{"GET", "/api/v1/trace", API_EACH, 0, sizeof(struct api_trace_row), api_fetch_trace, api_show_trace,

@@ -136,6 +136,30 @@ void api_show_drops(struct api_question *question)
 			     "media_engine", state_name(status->media_engine)));
 }
 
+void api_show_stages(struct api_question *question)
+{
+	const struct metrics_engine *engine = &status_of(question)->engine;
+	json_t *stages = json_array();
+
+	for (unsigned i = 0; i < STAGE_COUNT && stages; i++) {
+		uint64_t cycles = 0, packets = 0;
+		json_t *row;
+
+		for (uint32_t w = 0; w < MIN(engine->worker_count, METRICS_WORKERS_MAX); w++) {
+			cycles += engine->stage_cycles[w][i];
+			packets += engine->stage_packets[w][i];
+		}
+		row = json_pack("{s:s, s:o, s:o, s:o, s:s}", "stage", stage_rows[i].name, "packets",
+				document_u64(packets), "cycles", document_u64(cycles), "cycles_per_packet",
+				packets ? document_u64(cycles / packets) : json_null(), "help", stage_rows[i].help);
+		if (json_array_append_new(stages, row) < 0) {
+			json_decref(stages);
+			stages = NULL;
+		}
+	}
+	api_answer(question, 200, json_pack("{s:o, s:i}", "stages", stages, "one_burst_in", STAGE_SAMPLED));
+}
+
 static json_t *worker_document(const struct metrics_engine *engine, uint32_t worker)
 {
 	json_t *node = json_pack("{s:i}", "worker", (int)worker);

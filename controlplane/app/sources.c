@@ -169,6 +169,9 @@ static void fill_engine(const struct media *media, struct metrics_engine *engine
 			engine->workers[worker][i] = media_worker_counter(media, worker, i);
 		for (unsigned i = 0; i < DROP_COUNT; i++)
 			engine->drops[worker][i] = media_worker_drops(media, worker, i);
+		for (unsigned i = 0; i < STAGE_COUNT; i++)
+			media_worker_stage(media, worker, i, &engine->stage_cycles[worker][i],
+					   &engine->stage_packets[worker][i]);
 	}
 }
 

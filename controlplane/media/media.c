@@ -158,6 +158,19 @@ uint64_t media_worker_drops(const struct media *media, uint32_t worker, enum dro
 				    memory_order_relaxed);
 }
 
+void media_worker_stage(const struct media *media, uint32_t worker, enum stage stage, uint64_t *ret_cycles,
+			uint64_t *ret_packets)
+{
+	const struct shm_worker_counters *counters;
+
+	*ret_cycles = *ret_packets = 0;
+	if (worker >= media_worker_count(media) || stage >= STAGE_COUNT)
+		return;
+	counters = &shm_segment_worker(&media->place->segment, worker)->counters;
+	*ret_cycles = atomic_load_explicit(&counters->stage_cycles[stage], memory_order_relaxed);
+	*ret_packets = atomic_load_explicit(&counters->stage_packets[stage], memory_order_relaxed);
+}
+
 const struct shm_address *media_address(const struct media *media, uint32_t index)
 {
 	if (media->link == MEDIA_AWAY || index >= media->place->segment.address_count)

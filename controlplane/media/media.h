@@ -36,6 +36,7 @@ struct media_options {
 	uint32_t orphan_timeout_ms; /* 0: 10 s */
 	uint32_t orphan_cap_ms;     /* 0: 4 h */
 	uint8_t dscp;               /* of all media, 0..63 */
+	uint32_t rate_limit;        /* RTP packets a second that a peer may send; 0: any */
 	/* Several signalling threads: each has a media of its own, with rings of its own, and all take slots and ports from the
 	 * same. The first one made finds the dataplane; the others name it here, while it lives, and go along. */
 	struct media *sibling;
@@ -149,6 +150,9 @@ void media_stats(const struct media *media, struct media_stats *ret_stats);
 /* Workers of the attached dataplane (0 while away), and their counters: reads of shared memory, each at any time. */
 uint32_t media_worker_count(const struct media *media);
 uint64_t media_worker_counter(const struct media *media, uint32_t worker, enum worker_counter counter);
+/* What its stages cost, of the bursts that were measured: cycles and packets by enum stage. */
+void media_worker_stage(const struct media *media, uint32_t worker, enum stage stage, uint64_t *ret_cycles,
+			uint64_t *ret_packets);
 uint64_t media_worker_drops(const struct media *media, uint32_t worker, enum drop_reason reason);
 /* The media addresses, for the API and the log: NULL at and beyond the number of them, and while away. */
 const struct shm_address *media_address(const struct media *media, uint32_t index);

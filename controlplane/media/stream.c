@@ -71,6 +71,7 @@ int media_stream_new(struct media *media, const struct net_address *toward, cons
 	stream->set.controller = media->shared->controller;
 	stream->set.rtp_timeout_ms = media->options.rtp_timeout_ms;
 	stream->set.dscp = media->options.dscp;
+	stream->set.rate_limit = media->options.rate_limit;
 	stream->set.flags = SHM_STREAM_LEARN | SHM_STREAM_RECEIVE | SHM_STREAM_SEND;
 	error = place(stream, toward, beside);
 	if (error) {

@@ -170,6 +170,27 @@ static void print_engine(const struct metrics_engine *engine, struct text *text)
 	}
 }
 
+/* Cycles divided by packets is what a packet costs in that stage; both are of the bursts that were measured. */
+static void print_stages(const struct metrics_engine *engine, struct text *text)
+{
+	static const struct {
+		const char *name, *help;
+	} metrics[] = {
+		{"voxlane_stage_cycles_total", "Processor cycles of each stage, of the bursts that were measured."},
+		{"voxlane_stage_packets_total", "Packets of each stage, of the bursts that were measured."}};
+
+	for (size_t m = 0; m < ARRAY_LEN(metrics) && worker_count(engine) > 0; m++) {
+		print_head(text, metrics[m].name, COUNTER, metrics[m].help);
+		for (unsigned i = 0; i < STAGE_COUNT; i++) {
+			uint64_t sum = 0;
+
+			for (uint32_t w = 0; w < worker_count(engine); w++)
+				sum += m ? engine->stage_packets[w][i] : engine->stage_cycles[w][i];
+			text_printf(text, "%s{stage=\"%s\"} %" PRIu64 "\n", metrics[m].name, stage_rows[i].name, sum);
+		}
+	}
+}
+
 void metrics_print(const struct metrics *metrics, const struct metrics_engine *engine, uint64_t uptime_ms,
 		   struct text *text)
 {
@@ -185,4 +206,5 @@ void metrics_print(const struct metrics *metrics, const struct metrics_engine *e
 	print_head(text, "voxlane_media_engine_up", GAUGE, "1 while the media engine is attached.");
 	print_value(text, "voxlane_media_engine_up", "", engine->is_up ? 1 : 0);
 	print_engine(engine, text);
+	print_stages(engine, text);
 }

@@ -186,6 +186,7 @@ struct metrics_engine {
 	uint32_t worker_count; /* at most METRICS_WORKERS_MAX */
 	uint64_t workers[METRICS_WORKERS_MAX][WORKER_COUNTER_COUNT];
 	uint64_t drops[METRICS_WORKERS_MAX][DROP_COUNT];
+	uint64_t stage_cycles[METRICS_WORKERS_MAX][STAGE_COUNT], stage_packets[METRICS_WORKERS_MAX][STAGE_COUNT];
 };
 
 uint64_t metrics_engine_worker_sum(const struct metrics_engine *engine, enum worker_counter counter);

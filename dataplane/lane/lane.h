@@ -9,10 +9,11 @@
 
 #include "dataplane/stage/stage.h"
 
-#define LANE_STAGES_MAX 8
+#define LANE_STAGES_MAX 10
 
 struct lane_step {
 	const char *name;
+	enum stage id;
 	stage_function *run;
 };
 

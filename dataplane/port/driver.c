@@ -162,9 +162,11 @@ const struct port_driver port_drivers[] = {
 			       .vdev = "net_memif",
 			       .defaults = "role=server,socket=%s,socket-abstract=no,bsize=2048,rsize=11",
 			       .has_socket = true,
+			       .finished_sums = true,
 			       .one_queue = true,
 			       .before_open = socket_before_open},
 	[CONF_DRIVER_PCI] = {.name = "pci",
+			     .finished_sums = true,
 			     .capabilities = BIT(CAP_SYS_ADMIN) | BIT(CAP_IPC_LOCK),
 			     .capability_names = "CAP_SYS_ADMIN and CAP_IPC_LOCK"},
 	[CONF_DRIVER_PCAP] =

@@ -24,6 +24,7 @@ struct port_driver {
 	bool has_socket;            /* `device` is the path of a UNIX socket */
 	bool has_file;              /* `device` is a file to be read */
 	bool queues_of_device;      /* as many queues as the interface has, or the NIC sends packets past us */
+	bool finished_sums;         /* senders on this machine do not leave UDP checksums to be finished */
 	bool one_queue;             /* unless the configuration says otherwise */
 	const char *queue_argument; /* how many queues, NULL: told by rte_eth_dev_configure */
 	uint64_t capabilities;      /* bits 1 << CAP_*, all needed */

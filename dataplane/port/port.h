@@ -52,6 +52,7 @@ struct port {
 	uint8_t mac[6];                            /* source address of what is sent */
 	uint8_t serves;                            /* enum shm_serves */
 	bool has_checksum_offload;                 /* the device finishes IPv4 and UDP checksums when asked */
+	bool has_finished_sums;                    /* what it receives carries finished UDP checksums */
 	uint64_t tx_offloads;                      /* RTE_ETH_TX_OFFLOAD_* that are on */
 	uint16_t queue_of_worker[SHM_WORKERS_MAX]; /* the queue a worker sends to */
 	struct port_queue queues[PORT_QUEUES_MAX];

@@ -63,6 +63,7 @@ static int configure(struct port *port, uint16_t queue_count, struct port_proble
 	if ((info.tx_offload_capa & checksums) == checksums)
 		conf.txmode.offloads |= checksums;
 	port->tx_offloads = conf.txmode.offloads;
+	port->has_finished_sums = port->driver->finished_sums;
 	port->has_checksum_offload = (port->tx_offloads & checksums) == checksums;
 	error = rte_eth_dev_configure(port->dpdk_id, port->queue_count, port->queue_count, &conf);
 	if (error)

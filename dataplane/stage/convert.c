@@ -36,6 +36,7 @@ static bool convert(struct rte_mbuf *packet)
 
 	if (stream_conversion(from, to) == STREAM_RELAYED)
 		return true; /* one of several listeners */
+	meta->has_sum = false;
 	if (type == SHM_NO_PAYLOAD_TYPE)
 		return false;
 	if (table && meta->payload_type == from->payload_type) {

@@ -28,7 +28,12 @@ static inline enum drop_reason stage_rewrite(struct stage_context *context, stru
 		packet->ol_flags = RTE_MBUF_F_TX_UDP_CKSUM;
 		packet->ol_flags |= way->template.family == NET_IPV4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
 	} else {
-		packet_template_write(&way->template, payload, size, packet_sum(payload, size), false);
+		/* The checksum that came says what the payload adds up to, without touching it. */
+		uint16_t sum = likely(meta->has_sum)
+				       ? packet_sum_of_checksum(payload - PACKET_UDP_SIZE - PACKET_IPV4_SIZE)
+				       : packet_sum(payload, size);
+
+		packet_template_write(&way->template, payload, size, sum, false);
 	}
 	packet->data_off = (uint16_t)(packet->data_off + meta->payload_offset - way->template.size);
 	packet->data_len = (uint16_t)(way->template.size + size);

@@ -67,6 +67,7 @@ static void compute(struct stage_context *context, struct burst *burst, bool is_
 			continue;
 		ret_reasons[i] = reasons[context->jobs[i].verdict];
 		packet_meta(burst->packets[i])->payload_size = (uint16_t)context->jobs[i].size;
+		packet_meta(burst->packets[i])->has_sum = false;
 	}
 }
 

@@ -24,6 +24,7 @@
 
 struct burst {
 	uint16_t count;
+	uint32_t lanes; /* a bit for each lane of its packets; set by classify */
 	struct rte_mbuf *packets[BURST_MAX];
 };
 
@@ -39,8 +40,9 @@ struct packet_meta {
 	uint8_t kind;    /* enum rtp_kind */
 	uint8_t address; /* of the engine, by index */
 	uint8_t on_rtcp_port;
-	uint8_t lane; /* enum lane */
-	uint8_t reserved[3];
+	uint8_t lane;    /* enum lane */
+	uint8_t has_sum; /* IPv4 whose UDP checksum is finished; who changes the payload clears it */
+	uint8_t reserved[2];
 };
 _Static_assert(sizeof(struct packet_meta) == PORT_PRIVATE_SIZE, "the private area of a packet is one cache line");
 
@@ -78,34 +80,19 @@ struct stage_context {
 	struct rte_ring *events;                    /* of struct stage_event, to the manager */
 	uint64_t counters[WORKER_COUNTER_COUNT];
 	uint64_t drops[DROP_COUNT];
-	uint8_t owners[BURST_MAX];            /* scratch of lookup */
-	struct secure_engine *engine;         /* of SRTP; NULL: the processor cannot */
+	uint64_t stage_cycles[STAGE_COUNT], stage_packets[STAGE_COUNT]; /* of measured bursts */
+	uint32_t measured_at;                                           /* bursts until the next measured one */
+	uint8_t address_of[PORT_MAX]
+			  [256];      /* by the last byte of an address: its number + 1 on the port, if one ends so */
+	uint8_t owners[BURST_MAX];    /* scratch of lookup */
+	struct secure_engine *engine; /* of SRTP; NULL: the processor cannot */
 	struct secure_job jobs[BURST_MAX];    /* scratch of protect and unprotect */
 	struct rte_mbuf *free[2 * BURST_MAX]; /* dropped packets, given back in one go */
 	struct stage_transmit_buffer transmit[PORT_MAX];
 };
 
-#define STAGE_LIST(X)                                                                                                  \
-	X(parse)                                                                                                       \
-	X(lookup)                                                                                                      \
-	X(classify)                                                                                                    \
-	X(source)                                                                                                      \
-	X(statistics)                                                                                                  \
-	X(fork)                                                                                                        \
-	X(convert)                                                                                                     \
-	X(relay)                                                                                                       \
-	X(rtcp_source)                                                                                                 \
-	X(rtcp_read)                                                                                                   \
-	X(rtcp_relay)                                                                                                  \
-	X(unheard)                                                                                                     \
-	X(held)                                                                                                        \
-	X(binding)                                                                                                     \
-	X(unprotect)                                                                                                   \
-	X(protect)                                                                                                     \
-	X(transmit)
-
 typedef void stage_function(struct stage_context *context, struct burst *burst);
-#define X(name) stage_function stage_##name;
+#define X(name, help) stage_function stage_##name;
 STAGE_LIST(X)
 #undef X
 
@@ -121,6 +108,18 @@ void stage_transmit_flush(struct stage_context *context, uint16_t port);
 void stage_transmit_flush_all(struct stage_context *context);
 /* Tells the manager; counted when its ring is full. */
 void stage_tell(struct stage_context *context, const struct stage_event *event);
+/* What a stage took for a burst. A burst in which the kernel took the core away says nothing of the stage. */
+#define STAGE_CYCLES_MAX 100000
+static inline void stage_measured(struct stage_context *context, enum stage stage, uint64_t cycles, uint16_t packets)
+{
+	if (cycles > STAGE_CYCLES_MAX)
+		return;
+	context->stage_cycles[stage] += cycles;
+	context->stage_packets[stage] += packets;
+}
+
+/* Fills address_of from the ports; once, before the first packet. */
+void stage_index_addresses(struct stage_context *context);
 /* Is the packet to be the kernel's (the port has a TAP twin)? Then it is taken. */
 bool stage_leave_to_kernel(struct stage_context *context, struct rte_mbuf *packet);
 

@@ -21,8 +21,10 @@ void stage_statistics(struct stage_context *context, struct burst *burst)
 			if (rtp_clock_hz(meta->payload_type) != RTP_CLOCK_DYNAMIC)
 				stream->clock_hz = rtp_clock_hz(meta->payload_type);
 		}
-		rtp_gaps_note(&stream->reports_of.gaps, &stream->statistics, meta->sequence);
-		rtp_statistics_sequence(&stream->statistics, meta->sequence);
+		if (unlikely(!rtp_statistics_next(&stream->statistics, meta->sequence))) {
+			rtp_gaps_note(&stream->reports_of.gaps, &stream->statistics, meta->sequence);
+			rtp_statistics_sequence(&stream->statistics, meta->sequence);
+		}
 		rtp_statistics_jitter(&stream->statistics, meta->timestamp, context->now_us, stream->clock_hz);
 	}
 }

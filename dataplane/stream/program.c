@@ -91,6 +91,9 @@ bool stream_set(struct stream_table *table, struct stream_wish *wish, uint64_t n
 	stream->flags = set->flags;
 	stream->dscp = set->dscp;
 	stream->audio = set->audio;
+	stream->rate_limit = set->rate_limit;
+	if (is_new)
+		stream_allow(stream);
 	stream->controller = set->controller;
 	stream->timeout_tsc = stream_ms_to_tsc(table, set->rtp_timeout_ms);
 	stream->programmed_tsc = now_tsc;

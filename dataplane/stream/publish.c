@@ -17,8 +17,8 @@ void stream_count(const struct stream *stream, const struct stream_clock *clock,
 	*ret_counters = (struct shm_stream_counters){
 		.rtp_in = stream->rtp_in,
 		.rtp_in_bytes = stream->rtp_in_bytes,
-		.rtp_out = stream->rtp_out,
-		.rtp_out_bytes = stream->rtp_out_bytes,
+		.rtp_out = stream_rtp_out(stream),
+		.rtp_out_bytes = stream->rtp_out_bytes + stream->rtp_way.bytes,
 		.rtcp_in = stream->rtcp_in,
 		.rtcp_out = stream->rtcp_out,
 		.dropped_source = stream->dropped_source,
@@ -47,10 +47,12 @@ void stream_count(const struct stream *stream, const struct stream_clock *clock,
 void stream_publish(struct stream *stream, const struct stream_clock *clock, struct shm_stream_row *row)
 {
 	/* Every term only grows, so an equal sum means that nothing happened. */
-	uint64_t sum = stream->rtp_in + stream->rtp_out + stream->rtcp_in + stream->rtcp_out + stream->dropped_source +
-		       stream->dropped;
+	uint64_t sum;
 	struct shm_stream_row image = {.generation = stream->generation};
 
+	stream_settle(stream);
+	sum = stream->rtp_in + stream->rtp_out + stream->rtcp_in + stream->rtcp_out + stream->dropped_source +
+	      stream->dropped;
 	if (sum == stream->published && !stream->is_row_old)
 		return;
 	stream->published = sum;

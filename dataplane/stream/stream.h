@@ -1,9 +1,9 @@
 /* Streams: one local RTP port (and its RTCP port) of the engine each, in a table per worker.
  *
  * A struct stream is two things at once: what is RECEIVED from its peer (lines 0 and 1: who may send, what was counted)
- * and how packets are SENT to its peer (lines 2 and 3: the ready-made headers, what was counted). A relayed packet
- * touches lines 0 and 1 of the stream it arrived on and lines 2 and 3 of the stream it leaves by (the sink). The rest is
- * cold. The table is one piece of memory, mapped at the start and never given back: a slot number is an address, nothing
+ * and how packets are SENT to its peer (line 3 for IPv4, lines 2 and 3 for IPv6: the ready-made headers, what was
+ * counted). A relayed packet touches lines 0 and 1 of the stream it arrived on and line 3 of the stream it leaves by (the
+ * sink). The rest is cold. The table is one piece of memory, mapped at the start and never given back: a slot number is an address, nothing
  * is allocated while calls come and go, and pages nobody used cost nothing.
  *
  * The look-up table [address][UDP port] -> {worker, slot, is it the RTCP port} is one for the process.
@@ -36,6 +36,7 @@
 #include <stdatomic.h>
 
 #include "dataplane/stream/lanes.h"
+#include "dataplane/stream/way.h"
 #include "dataplane/stream/report.h"
 #include "lib/net/packet.h"
 #include "lib/rtp/rtp.h"
@@ -70,20 +71,6 @@ struct net_endpoint stream_peer_endpoint(const struct stream_peer *peer);
 enum stream_latch { STREAM_FIXED, STREAM_OPEN, STREAM_LATCHED };
 enum stream_report { STREAM_REPORT_LATCHED = 1 << 0 };
 
-/* How one kind of packet gets to the peer. */
-struct stream_way {
-	struct packet_template template;
-	uint32_t neighbour;   /* index of the next hop, or STREAM_NO_NEIGHBOUR */
-	uint16_t port;        /* dataplane port, by index */
-	uint16_t payload_max; /* UDP payload that fits the port */
-	uint8_t is_ready;     /* remote and hardware address are known */
-	uint8_t has_remote;
-	uint8_t has_offload; /* the port finishes checksums */
-	uint8_t has_interim; /* interim: where the peer's packets came from, until the neighbour is known */
-	uint8_t interim[PACKET_MAC_SIZE];
-	uint8_t reserved[2];
-};
-
 /* Who may become the peer, or the peer's next SSRC. */
 struct stream_candidate {
 	struct stream_peer peer;
@@ -99,7 +86,7 @@ struct stream {
 	struct stream_peer peer;
 	struct stream *sink; /* the first listener that is alive, or NULL */
 	uint32_t generation; /* 0: the slot is free */
-	uint32_t clock_hz;   /* of payload_type below, if known */
+	uint32_t clock_hz;   /* of payload_type, if known */
 	uint16_t flags;      /* enum shm_stream_flags */
 	uint16_t local_port, address;
 	uint16_t rtcp_port;
@@ -109,17 +96,18 @@ struct stream {
 	uint8_t is_silent;  /* and it was told */
 	uint8_t has_sender; /* statistics.ssrc is the peer's */
 	uint8_t has_candidate;
+	uint8_t payload_type; /* of the last RTP */
 	/* line 1: written for every RTP packet received */
 	CACHE_ALIGNED uint64_t rtp_in;
 	uint64_t rtp_in_bytes;
 	uint64_t last_rtp_tsc; /* 0: none yet */
 	struct rtp_statistics statistics;
-	uint8_t payload_type;
-	/* lines 2 and 3: for every RTP packet sent; the counts are written */
-	CACHE_ALIGNED struct stream_way rtp_way;
-	uint64_t rtp_out, rtp_out_bytes;
+	uint32_t allowance; /* RTP packets that the peer may still send before stream_allow gives it new ones */
+	/* lines 2 and 3: for every RTP packet sent */
+	struct stream_way rtp_way;
 	/* cold */
-	CACHE_ALIGNED struct stream_way rtcp_way;
+	struct stream_way rtcp_way;
+	uint64_t rtp_out, rtp_out_bytes; /* up to the last stream_settle */
 	uint64_t rtcp_in, rtcp_out, dropped_source, dropped;
 	struct stream_peer rtcp_peer; /* learned; family 0: not yet */
 	struct stream_candidate candidate;
@@ -128,6 +116,7 @@ struct stream {
 	struct stream_peer signalled, signalled_rtcp;
 	uint64_t programmed_tsc;
 	uint64_t timeout_tsc; /* 0: never */
+	uint32_t rate_limit;  /* RTP packets a second that the peer may send; 0: any */
 	uint32_t slot;
 	uint32_t controller;
 	/* the media graph, by slots of this table; a slot that is free may be named as source and keeps its listeners */
@@ -147,6 +136,28 @@ struct stream {
 _Static_assert(offsetof(struct stream, rtp_in) == 1 * CACHE_LINE, "line 0 is what reception reads");
 _Static_assert(offsetof(struct stream, rtp_way) == 2 * CACHE_LINE, "line 1 is what reception writes");
 _Static_assert(offsetof(struct stream, rtcp_way) == 4 * CACHE_LINE, "lines 2 and 3 are what sending touches");
+
+/* What was sent since the last time is added to the totals. */
+static inline void stream_settle(struct stream *stream)
+{
+	stream->rtp_out += stream->rtp_way.packets;
+	stream->rtp_out_bytes += stream->rtp_way.bytes;
+	stream->rtp_way.packets = stream->rtp_way.bytes = 0;
+}
+
+static inline uint64_t stream_rtp_out(const struct stream *stream)
+{
+	return stream->rtp_out + stream->rtp_way.packets;
+}
+
+/* Once every STREAM_ALLOW_MS: what the peer may send until the next time. So no packet pays for a clock, and a burst
+ * of that length passes. */
+#define STREAM_ALLOW_MS 250
+static inline void stream_allow(struct stream *stream)
+{
+	stream->allowance =
+		stream->rate_limit ? (uint32_t)((uint64_t)stream->rate_limit * STREAM_ALLOW_MS / 1000) + 1 : UINT32_MAX;
+}
 
 /* ---- the look-up table ---- */
 struct stream_address {

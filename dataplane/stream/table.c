@@ -17,27 +17,29 @@ static void *map_zeroed(size_t size)
 	return memory;
 }
 
+/* One piece of memory for all addresses, so that it can lie in huge pages. */
 int stream_lookup_init(struct stream_lookup *lookup)
 {
+	const size_t size = PORTS * sizeof(*lookup->entries[0]);
+	uint8_t *memory;
+
 	if (lookup->address_count > SHM_ADDRESSES_MAX)
 		return ERR_RANGE;
-	for (uint32_t i = 0; i < lookup->address_count; i++) {
-		lookup->entries[i] = map_zeroed(PORTS * sizeof(*lookup->entries[i]));
-		if (!lookup->entries[i]) {
-			stream_lookup_fini(lookup);
-			return ERR_NOMEM;
-		}
-	}
+	if (lookup->address_count == 0)
+		return 0;
+	memory = map_zeroed(lookup->address_count * size);
+	if (!memory)
+		return ERR_NOMEM;
+	for (uint32_t i = 0; i < lookup->address_count; i++)
+		lookup->entries[i] = (_Atomic uint32_t *)(void *)(memory + i * size);
 	return 0;
 }
 
 void stream_lookup_fini(struct stream_lookup *lookup)
 {
-	for (uint32_t i = 0; i < lookup->address_count; i++) {
-		if (lookup->entries[i])
-			munmap(lookup->entries[i], PORTS * sizeof(*lookup->entries[i]));
-		lookup->entries[i] = NULL;
-	}
+	if (lookup->address_count && lookup->entries[0])
+		munmap(lookup->entries[0], lookup->address_count * PORTS * sizeof(*lookup->entries[0]));
+	memset(lookup->entries, 0, sizeof(lookup->entries));
 }
 
 int stream_table_init(struct stream_table *table, uint32_t len, uint16_t worker, struct stream_lookup *lookup,

@@ -26,6 +26,8 @@ static void visit(struct worker *worker, struct stream *stream, const struct str
 
 	if (stream_fell_silent(stream, clock, &event.u.silent_ms))
 		stage_tell(&worker->context, &event);
+	stream_settle(stream);
+	stream_allow(stream);
 	stream_way_refresh(&worker->context.table, &stream->rtp_way);
 	stream_way_refresh(&worker->context.table, &stream->rtcp_way);
 	worker_report(worker, stream);
@@ -52,6 +54,12 @@ static void publish_counters(struct worker *worker)
 		atomic_store_explicit(&published->values[i], worker->context.counters[i], memory_order_relaxed);
 	for (unsigned i = 0; i < DROP_COUNT; i++)
 		atomic_store_explicit(&published->drops[i], worker->context.drops[i], memory_order_relaxed);
+	for (unsigned i = 0; i < STAGE_COUNT; i++) {
+		atomic_store_explicit(&published->stage_cycles[i], worker->context.stage_cycles[i],
+				      memory_order_relaxed);
+		atomic_store_explicit(&published->stage_packets[i], worker->context.stage_packets[i],
+				      memory_order_relaxed);
+	}
 }
 
 void worker_publish_slice(struct worker *worker)

@@ -46,6 +46,7 @@ int worker_new(const struct worker_setup *setup, struct worker **ret_worker)
 	context->ports = setup->ports;
 	for (uint16_t p = 0; p < setup->ports->count; p++)
 		context->port_of_dpdk[setup->ports->ports[p].dpdk_id] = (uint8_t)p;
+	stage_index_addresses(context);
 	worker->naps = setup->naps;
 	worker->tsc_hz = rte_get_tsc_hz();
 	worker->us_per_tsc = (uint64_t)(((unsigned __int128)1000000 << 64) / worker->tsc_hz);

@@ -9,6 +9,7 @@
 
 static unsigned receive_queue(struct stage_context *context, struct port *port, uint16_t queue)
 {
+	uint64_t begun = context->measured_at == 0 ? rte_rdtsc() : 0, bytes = 0;
 	struct burst burst;
 	uint16_t count;
 
@@ -16,8 +17,11 @@ static unsigned receive_queue(struct stage_context *context, struct port *port, 
 	count = burst.count;
 	if (count == 0)
 		return 0;
+	if (unlikely(begun))
+		stage_measured(context, STAGE_receive, rte_rdtsc() - begun, count);
 	for (uint16_t i = 0; i < count; i++)
-		context->counters[WORKER_RX_BYTES] += burst.packets[i]->pkt_len;
+		bytes += burst.packets[i]->pkt_len;
+	context->counters[WORKER_RX_BYTES] += bytes;
 	context->counters[WORKER_RX_PACKETS] += count;
 	if (port->ifindex == 0 && burst.packets[0]->data_len >= PACKET_ETHERNET_SIZE)
 		port_learn_peer(port, rte_pktmbuf_mtod_offset(burst.packets[0], const uint8_t *, PACKET_MAC_SIZE));

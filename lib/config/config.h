@@ -91,8 +91,9 @@ struct conf_media {
 	struct conf_port_pool port_pool;
 	uint32_t rtp_timeout_s; /* 0: never */
 	uint8_t dscp;
-	const char *segment; /* path of the shared segment */
-	unsigned srtp;       /* enum conf_srtp, of whom nothing else is said */
+	uint32_t packet_rate_limit; /* RTP packets a second into one stream; 0: any */
+	const char *segment;        /* path of the shared segment */
+	unsigned srtp;              /* enum conf_srtp, of whom nothing else is said */
 	struct conf_strings srtp_suites;
 	unsigned srtp_clear_signalling; /* enum conf_clear_keys */
 	/* what the checks make of it */

@@ -198,6 +198,8 @@ static const struct schema_row media_rows[] = {
 	       "Keys in SIP that is not TLS, where everybody on the way reads them. allow: as with TLS; warn: only "
 	       "when the "
 	       "other side begins or srtp is required, and the log says so; refuse: never."),
+	ROW("packet_rate_limit", struct conf_media, packet_rate_limit, 0, 1000000, "1000", "packets/s",
+	    "RTP packets a second that one stream may receive; more are dropped (reason rate). 0: any number."),
 	ROW("segment", struct conf_media, segment, 1, 255, "/dev/shm/voxlane-media", "",
 	    "File of the shared segment between the two daemons."),
 };

@@ -3,6 +3,11 @@
 
 #define COUNTER_ROW(id, text, sentence) [id] = {.name = (text), .help = (sentence)},
 const struct counter_row drop_rows[DROP_COUNT] = {DROP_LIST(COUNTER_ROW)};
+const struct counter_row stage_rows[STAGE_COUNT] = {
+#define X(name, help) [STAGE_##name] = {#name, (help)},
+	STAGE_LIST(X)
+#undef X
+		[STAGE_receive] = {"receive", "taken from the port"}};
 const struct counter_row worker_counter_rows[WORKER_COUNTER_COUNT] = {WORKER_COUNTER_LIST(COUNTER_ROW)};
 
 const char *drop_reason_name(unsigned reason)

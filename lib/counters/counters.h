@@ -34,7 +34,8 @@
 	X(DROP_NO_KEY, "no_key", "a secure stream whose key is not known yet, or is used up")                          \
 	X(DROP_AUTH_FAILED, "auth_failed", "the tag of SRTP or SRTCP does not match")                                  \
 	X(DROP_REPLAY, "replay", "SRTP or SRTCP that was there before, or is too old to tell")                         \
-	X(DROP_PAYLOAD_TYPE, "payload_type", "RTP of a payload type that was not agreed")
+	X(DROP_PAYLOAD_TYPE, "payload_type", "RTP of a payload type that was not agreed")                              \
+	X(DROP_RATE, "rate", "more packets a second than the stream may send")
 
 /* What a worker counts beside the drops. */
 #define WORKER_COUNTER_LIST(X)                                                                                         \
@@ -56,6 +57,38 @@
 	X(WORKER_REPORTS, "reports", "RTCP reports that the engine made itself")                                       \
 	X(WORKER_RTP_CONVERTED, "rtp_converted", "RTP packets whose payload was converted on their way")
 
+/* The steps of the packet path; which packet takes which is the table of dataplane/lane/lane.c. The names are those of
+ * functions, stage_<name>, and files. */
+#define STAGE_LIST(X)                                                                                                  \
+	X(parse, "bytes of the wire to addresses and ports")                                                           \
+	X(lookup, "whose stream owns the local port")                                                                  \
+	X(classify, "RTP, RTCP, or something else")                                                                    \
+	X(source, "is it the peer")                                                                                    \
+	X(limit, "does it send more than it may")                                                                      \
+	X(statistics, "loss, jitter, bytes")                                                                           \
+	X(fork, "a copy for each listener")                                                                            \
+	X(convert, "from one codec to another")                                                                        \
+	X(relay, "new headers")                                                                                        \
+	X(rtcp_source, "is the RTCP from the peer")                                                                    \
+	X(rtcp_read, "what the reports say")                                                                           \
+	X(rtcp_relay, "new headers for RTCP")                                                                          \
+	X(unheard, "nobody listens")                                                                                   \
+	X(held, "nobody wants it")                                                                                     \
+	X(binding, "STUN and DTLS")                                                                                    \
+	X(unprotect, "out of SRTP")                                                                                    \
+	X(protect, "into SRTP")                                                                                        \
+	X(transmit, "collected for the port, and given to it")
+enum stage {
+#define X(name, help) STAGE_##name,
+	STAGE_LIST(X)
+#undef X
+		STAGE_receive, /* not a stage: the port's own work for a burst */
+	STAGE_COUNT
+};
+/* Of one burst in so many each stage's cycles are taken: reading the clock for every stage of every burst would cost some
+ * nanoseconds a packet. */
+#define STAGE_SAMPLED 16
+
 #define COUNTER_ENUM(name, text, help) name,
 enum drop_reason { DROP_LIST(COUNTER_ENUM) DROP_COUNT };
 enum worker_counter { WORKER_COUNTER_LIST(COUNTER_ENUM) WORKER_COUNTER_COUNT };
@@ -67,6 +100,7 @@ struct counter_row {
 };
 extern const struct counter_row drop_rows[DROP_COUNT];
 extern const struct counter_row worker_counter_rows[WORKER_COUNTER_COUNT];
+extern const struct counter_row stage_rows[STAGE_COUNT];
 
 /* The row's name; "unknown" outside the list. */
 const char *drop_reason_name(unsigned reason);

@@ -83,6 +83,7 @@ struct packet_flow {
 /* All headers of one flow, ready but for what depends on the payload. The header stands at the END of `header`, so
  * that one copy of fixed size in front of a payload puts it in place. */
 #define PACKET_TEMPLATE_SIZE 72
+#define PACKET_TEMPLATE_IPV4 (PACKET_ETHERNET_SIZE + PACKET_IPV4_SIZE + PACKET_UDP_SIZE) /* without a tag */
 struct packet_template {
 	uint8_t header[PACKET_TEMPLATE_SIZE];
 	uint16_t ip_sum;  /* of the IPv4 header with length and checksum 0 */
@@ -97,7 +98,24 @@ int packet_template_build(const struct packet_flow *flow, struct packet_template
 /* Another next hop. */
 void packet_template_set_destination_mac(struct packet_template *template, const uint8_t mac[PACKET_MAC_SIZE]);
 
-/* Writes the headers in front of payload: PACKET_TEMPLATE_SIZE bytes before it are overwritten, the header is the last
+/* The sum of the payload as the UDP checksum of a packet of IPv4 without options has it: 20 + 8 bytes from `ip` on. Good
+ * if the checksum is there (not 0) and whoever sent it has finished it. What was wrong stays wrong. */
+static inline uint16_t packet_sum_of_checksum(const uint8_t *ip)
+{
+	uint64_t addresses, udp;
+	uint64_t sum;
+
+	memcpy(&addresses, ip + 12, 8);
+	memcpy(&udp, ip + PACKET_IPV4_SIZE, 8); /* ports, length, checksum */
+	/* checksum = ~(addresses + protocol + length + ports + length + payload) */
+	sum = (addresses & UINT32_MAX) + (addresses >> 32) + (udp & UINT32_MAX) + (udp >> 32) + (udp >> 32 & 0xffff) +
+	      __builtin_bswap16(17);
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~packet_sum_fold((uint32_t)sum);
+}
+
+/* Writes the headers in front of payload: PACKET_TEMPLATE_SIZE bytes before it may be overwritten, the header is the last
  * template->size of them. payload_sum is packet_sum of the payload; with `offload` the UDP checksum field gets the sum
  * of the pseudo header only, as a NIC that finishes it wants. */
 static inline void packet_template_write(const struct packet_template *template, uint8_t *payload,
@@ -107,7 +125,11 @@ static inline void packet_template_write(const struct packet_template *template,
 	uint16_t udp_size_be = __builtin_bswap16(udp_size), checksum;
 	uint8_t *udp = payload - PACKET_UDP_SIZE;
 
-	memcpy(payload - PACKET_TEMPLATE_SIZE, template->header, PACKET_TEMPLATE_SIZE);
+	if (template->size == PACKET_TEMPLATE_IPV4)
+		memcpy(payload - PACKET_TEMPLATE_IPV4, template->header + PACKET_TEMPLATE_SIZE - PACKET_TEMPLATE_IPV4,
+		       PACKET_TEMPLATE_IPV4);
+	else
+		memcpy(payload - PACKET_TEMPLATE_SIZE, template->header, PACKET_TEMPLATE_SIZE);
 	if (template->family == NET_IPV4) {
 		uint16_t total_be = __builtin_bswap16((uint16_t)(udp_size + PACKET_IPV4_SIZE));
 

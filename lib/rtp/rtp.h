@@ -78,6 +78,16 @@ void rtp_statistics_begin(struct rtp_statistics *statistics, const struct rtp_he
 /* Every further packet of that sender. False: far from what was expected (a restart of the sender is believed when the
  * next packet follows this one); the packet is not counted. */
 bool rtp_statistics_sequence(struct rtp_statistics *statistics, uint16_t sequence);
+/* The same where the packet is the one that follows, as it nearly always is; false: ask rtp_statistics_sequence. */
+static inline bool rtp_statistics_next(struct rtp_statistics *statistics, uint16_t sequence)
+{
+	if ((uint16_t)(statistics->max + 1) != sequence)
+		return false;
+	statistics->max++;
+	statistics->bad = UINT16_MAX + 1u;
+	statistics->received++;
+	return true;
+}
 /* The interarrival jitter with this packet; arrival_us is any steady clock. Packets with the timestamp of the one
  * before (events, video) do not count. clock_hz 0: nothing is done. */
 void rtp_statistics_jitter(struct rtp_statistics *statistics, uint32_t timestamp, uint64_t arrival_us,

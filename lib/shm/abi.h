@@ -92,6 +92,7 @@ struct shm_stream_set {
 	uint16_t flags;                  /* enum shm_stream_flags */
 	uint8_t dscp;                    /* of what is sent, 0..63 */
 	uint8_t reserved;
+	uint32_t rate_limit; /* RTP packets a second that the peer may send; 0: any */
 	struct shm_audio audio;
 	struct shm_key key_in,
 		key_out; /* SECURE: what the peer sends, what it is sent. The same key again changes nothing;
@@ -193,8 +194,8 @@ struct shm_stream_row {
 
 /* ---- per worker; written by the dataplane ---- */
 struct shm_worker_counters {
-	_Atomic uint64_t values[64]; /* enum worker_counter */
-	_Atomic uint64_t drops[64];  /* enum drop_reason */
+	_Atomic uint64_t values[64], drops[64];               /* enum worker_counter, enum drop_reason */
+	_Atomic uint64_t stage_cycles[32], stage_packets[32]; /* enum stage, of one burst in STAGE_SAMPLED */
 } CACHE_ALIGNED;
 
 /* ---- rings: single producer, single consumer. Indices only grow and are taken modulo SHM_RING_CELLS. ---- */
@@ -250,7 +251,7 @@ struct shm_header {
 
 _Static_assert(sizeof(struct shm_command) == 320, "five cache lines");
 _Static_assert(sizeof(struct shm_event) == 256, "four cache lines");
-_Static_assert(DROP_COUNT <= 64 && WORKER_COUNTER_COUNT <= 64, "the blocks of struct shm_worker_counters");
+_Static_assert(DROP_COUNT <= 64 && WORKER_COUNTER_COUNT <= 64 && STAGE_COUNT <= 32, "struct shm_worker_counters");
 _Static_assert((SHM_RING_CELLS & (SHM_RING_CELLS - 1)) == 0, "a power of two");
 
 const char *shm_command_name(unsigned type);

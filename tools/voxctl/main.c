@@ -77,6 +77,13 @@ static const struct voxctl_column stream_columns[] = {
 	{"MOS", "quality.mos", true},
 	{"SILENT MS", "silent_ms", true},
 };
+static const struct voxctl_column stage_columns[] = {
+	{"STAGE", "stage", false},
+	{"CYCLES/PACKET", "cycles_per_packet", true},
+	{"PACKETS", "packets", true},
+	{"WHAT", "help", false},
+};
+
 static const struct voxctl_column drop_columns[] = {
 	{"REASON", "reason", false},
 	{"PACKETS", "packets", true},
@@ -233,6 +240,8 @@ static const struct command commands[] = {
 	 LIST("/api/v1/streams", "streams", "no streams", stream_columns)},
 	{"drops", NULL, "packets that the engine dropped, by reason",
 	 LIST("/api/v1/drops", "drops", "no reasons", drop_columns)},
+	{"stages", NULL, "what each stage of the packet path costs",
+	 LIST("/api/v1/stages", "stages", "no stages", stage_columns)},
 	{"cdr", NULL, "the last call detail records, or those of --number, --from, --to, --disposition, --cause",
 	 run_cdr, "/api/cdr/recent", "records", "no calls have ended yet", cdr_columns, ARRAY_LEN(cdr_columns)},
 	{"trunks", NULL, "carriers: registration, health, and the addresses of each", run_trunks},
@@ -289,7 +298,9 @@ static uint32_t default_limit(const struct command *command)
 		return 10;
 	if (command->run == run_trunks)
 		return 100;
-	return command->run == run_list && strcmp(command->name, "drops") != 0 ? 100 : 0;
+	if (command->columns == drop_columns || command->columns == stage_columns)
+		return 0; /* all there are */
+	return command->run == run_list ? 100 : 0;
 }
 
 /* 0, or the exit code plus one. */

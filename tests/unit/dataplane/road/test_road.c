@@ -69,8 +69,8 @@ static void relay_pair(const struct pair_row *row)
 		}
 		assert_int_equal(streams[from]->rtp_in, 136);
 		assert_int_equal(streams[from]->rtp_in_bytes, 136 * 172);
-		assert_int_equal(streams[to]->rtp_out, 136);
-		assert_int_equal(streams[to]->rtp_out_bytes, 136 * 172);
+		assert_int_equal(stream_rtp_out(streams[to]), 136);
+		assert_int_equal(streams[to]->rtp_out_bytes + streams[to]->rtp_way.bytes, 136 * 172);
 		assert_int_equal(rtp_statistics_lost(&streams[from]->statistics), 0);
 	}
 	assert_false(road_take(0, &seen) || road_take(1, &seen));
@@ -375,7 +375,7 @@ static void test_road_fork_sends_to_all(void **state)
 	assert_int_equal(out[0], 10);
 	assert_int_equal(out[1], 5);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(streams[i]->rtp_out, 5);
+		assert_int_equal(stream_rtp_out(streams[i]), 5);
 	/* More copies than a burst holds: the packets themselves pass, the copies that do not are counted. */
 	for (uint16_t i = 5; i < 37; i++)
 		road_put_rtp(0, A, ROAD_IPV4 ":10000", 1, i);
@@ -459,6 +459,114 @@ static void test_road_full_rings_are_counted(void **state)
 	}
 	assert_int_equal(road_drops(DROP_HANDOVER_FULL), 501);
 	road_turn();
+}
+
+/* ---- the rate limit: what a peer may send until the next visit, and it alone ---- */
+static void test_road_rate_limit(void **state)
+{
+	struct stream_wish a = road_wish(0, 0, 0, A, 1), b = road_wish(0, 1, 0, B, 0);
+	struct stream *stream;
+	char at[NET_ENDPOINT_TEXT];
+	struct seen seen;
+	uint16_t out = 0;
+
+	a.set.rate_limit = 40; /* ten and one in STREAM_ALLOW_MS */
+	stream = road_set(&a);
+	road_set(&b);
+	stream_allow(stream);
+	for (unsigned w = 0; w < ROAD_WORKERS; w++)
+		road.workers[w]->next_slice_tsc = UINT64_MAX; /* no visits but those below */
+	for (uint16_t i = 0; i < 25; i++)
+		road_put_rtp(0, A, ROAD_IPV4 ":10000", 1, i);
+	for (uint16_t i = 0; i < 5; i++) /* a stranger's packets use nothing up */
+		road_put_rtp(0, S, ROAD_IPV4 ":10000", 1, i);
+	road_turn();
+	while (road_take(0, &seen))
+		out++;
+	assert_int_equal(out, 11);
+	assert_int_equal(road_drops(DROP_RATE), 14);
+	assert_int_equal(road_drops(DROP_SOURCE), 5);
+	assert_int_equal(stream->dropped, 14);
+	assert_int_equal(stream->rtp_in, 11);
+	/* The other way is not limited. */
+	local(0, b.set.local_port, at);
+	for (uint16_t i = 0; i < 100; i++)
+		road_put_rtp(0, B, at, 2, i);
+	road_turn();
+	for (out = 0; road_take(0, &seen); out++)
+		;
+	assert_int_equal(out, 100);
+	stream_allow(stream);
+	road_put_rtp(0, A, ROAD_IPV4 ":10000", 1, 25);
+	road_turn();
+	assert_true(road_take(0, &seen));
+	assert_int_equal(road_drops(DROP_RATE), 14);
+}
+
+/* ---- checksums that came finished are carried over, right or wrong; one that is not there is made ---- */
+static void put_finished(uint16_t sequence, size_t size, uint16_t spoil, bool none)
+{
+	struct packet_flow flow = {
+		.ttl = 63, .source = road_endpoint(A), .destination = road_endpoint(ROAD_IPV4 ":10000")};
+	uint8_t bytes[PACKET_TEMPLATE_SIZE + 256], *payload = bytes + PACKET_TEMPLATE_SIZE;
+	struct packet_template template;
+	uint16_t checksum;
+
+	assert_int_equal(packet_template_build(&flow, &template), 0);
+	road_rtp(payload, 9, sequence);
+	packet_template_write(&template, payload, (uint16_t)size, packet_sum(payload, size), false);
+	memcpy(&checksum, payload - 2, 2);
+	checksum = none ? 0 : (uint16_t)(checksum ^ spoil);
+	memcpy(payload - 2, &checksum, 2);
+	road_put(0, payload - template.size, template.size + size);
+}
+
+static void test_road_checksum_carried_over(void **state)
+{
+	struct stream_wish echo = road_wish(0, 0, 0, A, 0);
+	struct rte_mbuf *packet;
+	struct seen seen;
+	struct packet parsed;
+	uint16_t checksum;
+	void *taken = NULL;
+
+	road_set(&echo);
+	road.ports->ports[0].has_finished_sums = true;
+	for (uint16_t sequence = 0; sequence < 2000; sequence++) {
+		put_finished(sequence, 12 + sequence % 161u, 0, sequence % 50 == 49);
+		road_turn();
+		assert_true(road_take(0, &seen)); /* which checks the checksum */
+	}
+	/* What was spoilt on its way to us is not mended: the receiver is to see it. */
+	put_finished(2000, 172, 0x0100, false);
+	road_turn();
+	assert_int_equal(rte_ring_dequeue(road.out[0], &taken), 0);
+	packet = taken;
+	assert_int_equal(packet_parse(rte_pktmbuf_mtod(packet, uint8_t *), packet->data_len, &parsed), PACKET_UDP);
+	memcpy(&checksum, rte_pktmbuf_mtod_offset(packet, uint8_t *, parsed.payload_offset - 2), 2);
+	assert_int_not_equal(checksum, packet_udp_checksum(&parsed, rte_pktmbuf_mtod(packet, uint8_t *)));
+	rte_pktmbuf_free(packet);
+}
+
+/* ---- cycles of stages: of one burst in STAGE_SAMPLED ---- */
+static void test_road_stages_are_measured(void **state)
+{
+	struct stream_wish echo = road_wish(0, 0, 0, A, 0);
+	const struct stage_context *context = &road.workers[0]->context;
+	struct seen seen;
+
+	road_set(&echo);
+	for (uint16_t i = 0; i < 4 * STAGE_SAMPLED; i++) {
+		road_put_rtp(0, A, ROAD_IPV4 ":10000", 9, i);
+		worker_turn(road.workers[0]);
+		assert_true(road_take(0, &seen));
+	}
+	/* A burst that the kernel interrupted is left out. */
+	assert_in_range(context->stage_packets[STAGE_relay], 1, 4);
+	assert_in_range(context->stage_packets[STAGE_parse], 1, 4);
+	assert_in_range(context->stage_packets[STAGE_receive], 1, 4);
+	assert_true(context->stage_cycles[STAGE_relay] > 0);
+	assert_int_equal(context->stage_packets[STAGE_protect], 0);
 }
 
 static void test_road_operations(void **state)
@@ -641,6 +749,9 @@ int main(void)
 		TEST(test_road_deletion_in_flight),
 		TEST(test_road_twin_gets_what_is_not_media),
 		TEST(test_road_full_rings_are_counted),
+		TEST(test_road_rate_limit),
+		TEST(test_road_checksum_carried_over),
+		TEST(test_road_stages_are_measured),
 		TEST(test_road_operations),
 		TEST(test_road_converts_packet_by_packet),
 		TEST(test_road_two_threads),

@@ -131,7 +131,7 @@ static void exchange(struct leg legs[2], unsigned count)
 		}
 		assert_int_equal(legs[from].stream->rtp_in, 28 * count);
 		assert_int_equal(legs[from].stream->rtcp_in, count);
-		assert_int_equal(legs[1 - from].stream->rtp_out, 28 * count);
+		assert_int_equal(stream_rtp_out(legs[1 - from].stream), 28 * count);
 	}
 	assert_int_equal(road_drops_all(), 0);
 }
