@@ -49,7 +49,7 @@ size_t call_free_legs(struct call *call)
 		struct leg *leg = LIST_ENTRY(link, struct leg, link);
 
 		if (leg_state(leg) == LEG_GONE && !call_is_party(call, leg) && !transfer_holds(call, leg) &&
-		    !leg->stream && !leg->stream_is_ending)
+		    !leg->stream && !leg->stream_is_ending && video_is_gone(leg))
 			leg_free(leg);
 		else
 			count++;
@@ -84,6 +84,7 @@ void call_free(struct call *call)
 	call->table->count--;
 	free(call->carriers);
 	free(call->reason);
+	free(call->forwarded_from);
 	free(call);
 }
 
@@ -462,7 +463,7 @@ void call_check_empty(struct call *call)
 	LIST_FOREACH (link, &call->legs) {
 		const struct leg *leg = LIST_ENTRY(link, struct leg, link);
 
-		has_streams |= leg->stream || leg->stream_is_ending;
+		has_streams |= leg->stream || leg->stream_is_ending || !video_is_gone(leg);
 		has_legs |= leg_state(leg) != LEG_GONE;
 	}
 	if (!has_streams)

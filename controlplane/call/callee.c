@@ -56,7 +56,7 @@ struct leg *callee_add(struct call *call, const struct callee *callee)
 	leg->carrier.trunk = callee->trunk;
 	leg->carrier.has_place = callee->trunk != NULL;
 	leg->remote = callee->flow.remote;
-	snprintf(leg->sip_call_id, sizeof(leg->sip_call_id), "%s", call_id);
+	snprintf(leg->sip_call_id, sizeof(leg->sip_call_id), "%.*s", (int)sizeof(leg->sip_call_id) - 1, call_id);
 	snprintf(leg->user_agent, sizeof(leg->user_agent), "%.*s", VIEW_ARG(callee->user_agent));
 	return leg;
 }

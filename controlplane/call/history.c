@@ -38,15 +38,15 @@ static void write_history(struct sip_writer *out, const struct leg *leg, const s
 	last_index(invite, index);
 	/* Who does not know of it and was not forwarded is spared the bytes. */
 	if (!leg->extension[0] ||
-	    (!index[0] && !call->forwarded_from[0] && !sip_header_has(invite, SIP_HEADER_SUPPORTED, "histinfo")))
+	    (!index[0] && !call->forwarded_from && !sip_header_has(invite, SIP_HEADER_SUPPORTED, "histinfo")))
 		return;
 	if (!index[0]) {
 		snprintf(index, sizeof(index), "1");
 		sip_write_header(out, SIP_HEADER_HISTORY_INFO, "<sip:%s@%s>;index=1",
-				 call->forwarded_from[0] ? call->forwarded_from : leg->extension, host);
+				 call->forwarded_from ? call->forwarded_from : leg->extension, host);
 	}
 	sip_write_header(out, SIP_HEADER_HISTORY_INFO, "<sip:%s@%s>;index=%s.%s;%s=%s", leg->extension, host, index,
-			 branch_of(leg), call->forwarded_from[0] ? "mp" : "rc", index);
+			 branch_of(leg), call->forwarded_from ? "mp" : "rc", index);
 }
 
 void history_write(struct sip_writer *out, const struct leg *leg, const struct sip_message *invite)
@@ -55,7 +55,7 @@ void history_write(struct sip_writer *out, const struct leg *leg, const struct s
 	char host[NET_ENDPOINT_TEXT];
 
 	dialog_print_host(call->table->services.transactions, &leg->dialog->flow, host);
-	if (call->forwarded_from[0])
+	if (call->forwarded_from)
 		sip_write_header(out, SIP_HEADER_DIVERSION, "<sip:%s@%s>;reason=unconditional;counter=1",
 				 call->forwarded_from, host);
 	sip_write_copy(out, invite, SIP_HEADER_DIVERSION);

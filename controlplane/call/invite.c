@@ -221,7 +221,7 @@ static void describe(struct call *call, const struct sip_message *invite, const 
 	/* An extension stands for another: who is called then shall see for whom it was. */
 	if (decision->action == ROUTING_EXTENSION && strcmp(decision->target, decision->number) != 0 &&
 	    call_find_extension(call->table, view_of(decision->number)))
-		snprintf(call->forwarded_from, sizeof(call->forwarded_from), "%s", decision->number);
+		call->forwarded_from = view_dup(view_of(decision->number));
 	log_call(LOG_LEVEL_INFO, "call", call->id, "%s calls %s: %s%s%s by %s", call->caller_party, call->callee_party,
 		 routing_action_name(decision->action), decision->target[0] ? " " : "", decision->target,
 		 decision->pattern[0] ? decision->pattern : "no pattern");

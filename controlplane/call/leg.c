@@ -160,6 +160,7 @@ void leg_free(struct leg *leg)
 	secure_text_free(leg->description);
 	secure_text_free(leg->heard);
 	secure_free(leg);
+	free(leg->video);
 	free(leg->crossed);
 	free(leg->reason);
 	loop_defer_cancel(leg->call->table->services.loop, &leg->lost);

@@ -113,6 +113,19 @@ struct leg_carrier {
 	uint32_t proof_cseq;                 /* of the last request with an answer to a challenge */
 };
 
+/* Its video, on a stream of its own (video.c). */
+struct leg_video_media {
+	bool is_there;
+	struct net_endpoint rtp, rtcp; /* rtcp family 0: the usual place */
+	bool rtcp_mux, is_sending, is_receiving;
+};
+struct leg_video {
+	struct media_stream *stream;    /* NULL: none */
+	unsigned endings;               /* streams deleted whose MEDIA_GONE has not come */
+	struct leg_video_media offered; /* as the peer said it last */
+	bool wants_mux;                 /* its offer had a=rtcp-mux */
+};
+
 struct leg {
 	struct list link; /* in call->legs */
 	struct call *call;
@@ -126,6 +139,7 @@ struct leg {
 	struct media_stream *stream;     /* NULL before and after */
 	bool stream_is_ending;           /* media_stream_del was called; MEDIA_GONE has not come */
 	struct leg_media media, offered; /* in force; of a re-INVITE that is not answered yet */
+	struct leg_video *video;         /* NULL: video was never spoken of */
 	bool wants_mux;                  /* its offer had a=rtcp-mux */
 	bool is_engaged;                 /* its further calls come to this worker (worker_engage) */
 	uint8_t profile;                 /* enum sdp_protocol of its audio line, as offered last by either side */
@@ -148,8 +162,8 @@ struct leg {
 	struct list relays; /* requests on their way to the other party */
 	unsigned relay_count;
 	/* for the record */
-	uint64_t start_wall_ms, answer_wall_ms, end_wall_ms; /* 0: not yet */
-	char sip_call_id[CDR_TEXT_SIZE], user_agent[CDR_TEXT_SIZE], codec[CDR_CODEC_SIZE];
+	uint64_t start_wall_ms, answer_wall_ms, end_wall_ms;         /* 0: not yet */
+	char sip_call_id[96], user_agent[48], codec[CDR_CODEC_SIZE]; /* cut */
 	struct net_endpoint remote, media_remote;
 	struct shm_stream_counters counters;
 };
@@ -223,16 +237,16 @@ struct call {
 	struct loop_timer ring_timer, queue_timer, linger_timer;
 	struct loop_message over;
 	bool is_active, has_cause, is_recorded;
-	struct transfer *transfer;           /* the last one, as long as anybody wants to hear of it; or NULL */
-	char transferred_to[CDR_PARTY_SIZE]; /* for the record; "": was not */
+	struct transfer *transfer;                /* the last one, as long as anybody wants to hear of it; or NULL */
+	char transferred_to[ROUTING_NUMBER_SIZE]; /* for the record; "": was not */
 	bool is_offerless; /* the INVITE had no offer: the callee makes one, the caller's ACK answers it */
 	struct call_cause cause;
 	char *reason;      /* Reason headers of who ended it; NULL: none */
 	bool is_emergency; /* passes all limits */
 	struct call_identity identity;
-	struct trunk *from_trunk;                 /* a place of it is ours; NULL: from no carrier */
-	struct call_carriers *carriers;           /* NULL: the callees are none */
-	char forwarded_from[ROUTING_NUMBER_SIZE]; /* the extension that was dialled, when another is called; "": none */
+	struct trunk *from_trunk;       /* a place of it is ours; NULL: from no carrier */
+	struct call_carriers *carriers; /* NULL: the callees are none */
+	char *forwarded_from;           /* the extension that was dialled, when another is called; NULL: none */
 	char caller_party[CDR_PARTY_SIZE], callee_party[CDR_PARTY_SIZE];
 	uint64_t start_wall_ms, answer_wall_ms, end_wall_ms; /* for people */
 	uint64_t answer_ms, end_ms;

@@ -72,6 +72,7 @@ int session_open(struct leg *leg)
 
 void session_close(struct leg *leg)
 {
+	video_close(leg);
 	if (!leg->stream)
 		return;
 	if (leg->media_remote.address.family == NET_NONE)
@@ -155,6 +156,7 @@ static int read_description(struct leg *from, const struct sip_message *message,
 	offered.is_sending = direction & SDP_SENDONLY;
 	offered.is_receiving = direction & SDP_RECVONLY;
 	from->offered = offered;
+	video_read(from, session);
 	return 0;
 }
 
@@ -194,6 +196,7 @@ static int print(const struct leg *leg, const struct printing *printing, struct 
 	struct sdp_local_media local[SDP_MEDIA_MAX] = {0};
 	struct sdp_origin origin = origin_of(leg);
 
+	video_print(leg, printing->session, printing->is_answer, local);
 	local[printing->audio] = printing->own;
 	if (printing->extra) {
 		local[printing->audio].extra = printing->extra->codecs;
@@ -266,10 +269,12 @@ static int pass_answer(struct leg *from, struct leg *to, struct sdp_session *ses
 		printing->audio = answer.choice.media;
 	}
 	printing->has_rtcp_mux = to->wants_mux;
+	if (!answer.is_ours)
+		video_prepare(from, to, session, true);
 	return say(to, printing);
 }
 
-static int pass_offer(const struct leg *from, struct leg *to, struct sdp_session *session, struct printing *printing)
+static int pass_offer(struct leg *from, struct leg *to, struct sdp_session *session, struct printing *printing)
 {
 	struct choice_extra extra;
 	int error = choice_offer(from, to, session, printing->audio, &extra);
@@ -277,6 +282,7 @@ static int pass_offer(const struct leg *from, struct leg *to, struct sdp_session
 	if (error)
 		return error;
 	printing->extra = &extra;
+	video_prepare(from, to, session, false);
 	return say(to, printing);
 }
 
@@ -383,10 +389,14 @@ void session_commit(struct leg *leg)
 	media_stream_set_direction(leg->stream, media->is_sending, media->is_receiving);
 	media_stream_set_timeout(leg->stream,
 				 is_talking ? leg->call->table->services.conf->media.rtp_timeout_s * 1000 : 0);
+	video_commit(leg);
+	if (call_other_leg(leg->call, leg))
+		video_join(leg, call_other_leg(leg->call, leg)); /* video that came with a re-INVITE */
 }
 
 void session_join(struct leg *a, struct leg *b)
 {
+	video_join(a, b);
 	if (!a->stream || !b->stream)
 		return;
 	if (BUG_ON(media_stream_set_source(a->stream, b->stream) != 0))

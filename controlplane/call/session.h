@@ -67,9 +67,23 @@ const char *secure_suite_in_force(const struct leg *leg);
 /* Frees a text that may have keys in it. NULL is allowed. */
 void secure_text_free(char *text);
 
+/* ---- video.c: beside the audio of the same description ---- */
+struct sdp_local_media;
+struct sdp_session;
+/* What `from` says of its video. */
+void video_read(struct leg *from, const struct sdp_session *session);
+/* A stream for to's video, when there is video in what is passed on; without one it is rejected. */
+void video_prepare(struct leg *from, struct leg *to, const struct sdp_session *session, bool is_answer);
+/* The row of the video line in what is printed for `to`, if it has a stream for it. */
+void video_print(const struct leg *to, const struct sdp_session *session, bool is_answer,
+		 struct sdp_local_media *local); /* a row a media line */
+void video_commit(struct leg *leg);
+void video_join(struct leg *a, struct leg *b);
+void video_close(struct leg *leg);
+bool video_is_gone(const struct leg *leg);
+
 /* ---- codecs.c ---- */
 struct conf_strings;
-struct sdp_session;
 /* Leaves only these codecs in the media line, in this order, and what goes along with any. ERR_UNSUPPORTED: none is there. */
 int session_restrict(struct sdp_session *session, unsigned audio, const struct conf_strings *codecs,
 		     bool may_be_empty) WARN_UNUSED;
