@@ -193,6 +193,19 @@ void transaction_receive_request(struct transaction_layer *layer, struct sip_mes
 
 /* ---- responses go ---- */
 
+/* The proxies that want to stay in the road of a dialog are named to who opened it (RFC 3261 12.1.1). */
+static void write_record_routes(struct sip_writer *writer, const struct sip_message *request, unsigned status)
+{
+	struct view value;
+
+	if (status <= 100 || status >= 300 ||
+	    (request->method != SIP_METHOD_INVITE && request->method != SIP_METHOD_SUBSCRIBE &&
+	     request->method != SIP_METHOD_REFER))
+		return;
+	SIP_HEADER_FOREACH (request, SIP_HEADER_RECORD_ROUTE, value)
+		sip_write_header_view(writer, SIP_HEADER_RECORD_ROUTE, value);
+}
+
 static int write_reply(struct transaction *transaction, const struct transaction_reply *reply, const char *tag,
 		       struct view *ret_bytes)
 {
@@ -206,6 +219,7 @@ static int write_reply(struct transaction *transaction, const struct transaction
 	sip_writer_init(&writer, layer->buffer, sizeof(layer->buffer));
 	sip_write_response(&writer, transaction->request, reply->status, view_of(reply->reason),
 			   reply->status > 100 ? view_of(tag) : VIEW_EMPTY, &transaction->flow.remote);
+	write_record_routes(&writer, transaction->request, reply->status);
 	if (layer->options.server)
 		sip_write_header_view(&writer, SIP_HEADER_SERVER, view_of(layer->options.server));
 	if (reply->headers)
