@@ -312,7 +312,9 @@ static int make_trace(struct signalling *signalling, struct signalling_problem *
 
 static int make_transactions(struct signalling *signalling, struct signalling_problem *problem)
 {
-	struct transaction_options options = {.server = signalling->conf->sip.user_agent,
+	const struct conf_sip *sip = &signalling->conf->sip;
+	struct transaction_options options = {.server = sip->user_agent,
+					      .datagram_max = sip->tcp_above ? sip->tcp_above : UINT32_MAX,
 					      .mark = signalling->worker ? worker_mark(signalling->worker) : '\0'};
 	struct transaction_user user = {.on_source = on_source,
 					.on_admission = on_admission,

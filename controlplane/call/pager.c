@@ -141,7 +141,8 @@ static void write_parties(struct sip_writer *out, const struct attempt *attempt)
 
 static void on_attempt(struct transaction *transaction, const struct transaction_event *event, void *arg);
 
-static int try(struct attempt *attempt, const struct sip_message *challenge)
+/* routes: of a contact, its Path; may be empty. */
+static int try(struct attempt *attempt, struct view routes, const struct sip_message *challenge)
 {
 	struct pager *pager = attempt->pager;
 	struct transaction_layer *layer = pager->table->services.transactions;
@@ -149,6 +150,8 @@ static int try(struct attempt *attempt, const struct sip_message *challenge)
 	struct sip_writer *out = transaction_begin(layer, &attempt->flow, SIP_METHOD_MESSAGE, view_of(attempt->target));
 
 	attempt->cseq++;
+	if (routes.size > 0)
+		sip_write_header_view(out, SIP_HEADER_ROUTE, routes);
 	write_parties(out, attempt);
 	if (challenge)
 		write_proof(out, attempt, challenge);
@@ -158,7 +161,8 @@ static int try(struct attempt *attempt, const struct sip_message *challenge)
 }
 
 /* False: it could not even be sent. */
-static bool add_attempt(struct pager *pager, const struct transport_flow *flow, struct view target, struct trunk *trunk)
+static bool add_attempt(struct pager *pager, const struct transport_flow *flow, struct view target, struct view routes,
+			struct trunk *trunk)
 {
 	struct loop *loop = pager->table->services.loop;
 	struct attempt *attempt;
@@ -172,7 +176,7 @@ static bool add_attempt(struct pager *pager, const struct transport_flow *flow, 
 	pager->count++;
 	loop_random_token(loop, attempt->call_id, sizeof(attempt->call_id));
 	loop_random_token(loop, attempt->tag, sizeof(attempt->tag));
-	if (try(attempt, NULL) == 0)
+	if (try(attempt, routes, NULL) == 0)
 		return true;
 	attempt->transaction = NULL;
 	return false;
@@ -203,7 +207,8 @@ static bool try_next_trunk(struct pager *pager)
 		sip_escape_user(&text, view_of(number));
 		text_printf(&text, "@%s", trunk_conf(trunk)->host);
 		pager->next_flow++;
-		if (!text.overflow && add_attempt(pager, &pager->flows[pager->next_flow - 1], text_view(&text), trunk))
+		if (!text.overflow &&
+		    add_attempt(pager, &pager->flows[pager->next_flow - 1], text_view(&text), VIEW_EMPTY, trunk))
 			return true;
 	}
 }
@@ -220,7 +225,7 @@ static bool prove(struct attempt *attempt, const struct transaction_event *event
 	    (event->status != 401 && event->status != 407) || !trunk_conf(attempt->trunk)->username[0])
 		return false;
 	attempt->has_proved = true;
-	return try(attempt, event->message) == 0;
+	return try(attempt, VIEW_EMPTY, event->message) == 0;
 }
 
 static void on_failure(struct attempt *attempt, const struct transaction_event *event)
@@ -294,7 +299,7 @@ static unsigned send_to_contacts(struct pager *pager)
 	text_init(&keep, texts, sizeof(texts));
 	count = registrar_find(table->services.registrar, number, contacts, ARRAY_LEN(contacts), &keep);
 	for (size_t i = 0; i < count; i++)
-		(void)add_attempt(pager, &contacts[i].flow, contacts[i].uri, NULL);
+		(void)add_attempt(pager, &contacts[i].flow, contacts[i].uri, contacts[i].path, NULL);
 	return is_under_way(pager) ? 0 : count > 0 ? 500 : 480;
 }
 

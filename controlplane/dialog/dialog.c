@@ -183,6 +183,15 @@ int dialog_new_client(struct dialog_table *table, const struct dialog_plan *plan
 	return enter(table, dialog, ret_dialog);
 }
 
+/* To where the peer's message came from. A flow that was free stays so as long as it is the same. */
+static void move(struct dialog *dialog, const struct transport_flow *flow)
+{
+	bool is_free = dialog->flow.is_free && net_endpoint_is_equal(&dialog->flow.remote, &flow->remote);
+
+	dialog->flow = *flow;
+	dialog->flow.is_free = is_free && flow->kind == TRANSPORT_UDP;
+}
+
 int dialog_adopt(struct dialog *dialog, const struct sip_message *response, const struct transport_flow *flow)
 {
 	char buffer[DIALOG_TEXT_MAX];
@@ -202,7 +211,7 @@ int dialog_adopt(struct dialog *dialog, const struct sip_message *response, cons
 	free(dialog->routes);
 	dialog->remote_tag = tag;
 	dialog->routes = routes;
-	dialog->flow = *flow;
+	move(dialog, flow);
 	dialog_retarget(dialog, response);
 	return 0;
 }
@@ -235,7 +244,7 @@ int dialog_receive(struct dialog *dialog, const struct sip_message *request, con
 		return ERR_RANGE;
 	dialog->has_remote_cseq = true;
 	dialog->remote_cseq = request->cseq.number;
-	dialog->flow = *flow;
+	move(dialog, flow);
 	if ((request->method == SIP_METHOD_INVITE || request->method == SIP_METHOD_UPDATE) &&
 	    contact_uri(request, &target) == 0)
 		return keep(&dialog->remote_target, target);

@@ -277,6 +277,18 @@ static void drop_allocated(struct plan *plan)
 	}
 }
 
+/* A phone that is where its Contact says: no NAT between us, and no flow that it wants to be kept to. */
+static bool is_free(const struct maker *maker, const struct change *change)
+{
+	const struct sip_uri *uri = &change->contact.uri;
+	const struct net_endpoint *remote = &maker->flow->remote;
+	struct net_address address;
+
+	return maker->flow->kind == TRANSPORT_UDP && change->reg_id == 0 && !maker->plan->path[0] &&
+	       sip_uri_address(uri, &address) == 0 && net_address_is_equal(&address, &remote->address) &&
+	       (uri->port ? uri->port : transport_kind_port(TRANSPORT_UDP)) == remote->port;
+}
+
 static unsigned allocate(struct maker *maker)
 {
 	struct plan *plan = maker->plan;
@@ -284,7 +296,7 @@ static unsigned allocate(struct maker *maker)
 
 	for (size_t i = 0; i < plan->change_count; i++) {
 		struct change *change = &plan->changes[i];
-		const struct binding_values values = {
+		struct binding_values values = {
 			.uri = change->contact.uri.text,
 			.call_id = maker->request->call_id,
 			.user_agent = agent.at ? agent : VIEW_EMPTY,
@@ -299,6 +311,7 @@ static unsigned allocate(struct maker *maker)
 
 		if (change->expires_s == 0)
 			continue;
+		values.flow.is_free = is_free(maker, change);
 		change->new = binding_new(maker->registrar, plan->aor, &values);
 		if (!change->new) {
 			drop_allocated(plan);

@@ -6,8 +6,8 @@
 
 /* ---- requests go ---- */
 
-static void write_via(struct transaction_layer *layer, struct sip_writer *writer, const struct transport_flow *flow,
-		      const char *branch)
+void transaction_write_via(struct transaction_layer *layer, struct sip_writer *writer,
+			   const struct transport_flow *flow, const char *branch)
 {
 	char host[NET_ENDPOINT_TEXT];
 	struct net_endpoint local;
@@ -30,7 +30,7 @@ struct sip_writer *transaction_begin(struct transaction_layer *layer, const stru
 	transaction_token(layer, branch + sizeof(SIP_BRANCH_COOKIE) - 1, BRANCH_SIZE - sizeof(SIP_BRANCH_COOKIE) + 1);
 	sip_writer_init(writer, layer->begun_buffer, sizeof(layer->begun_buffer));
 	sip_write_request_line(writer, method, request_uri);
-	write_via(layer, writer, flow, branch);
+	transaction_write_via(layer, writer, flow, branch);
 	return writer;
 }
 
@@ -74,15 +74,24 @@ static int send_new(struct transaction_layer *layer, enum sip_method method, con
 int transaction_send(struct transaction_layer *layer, struct view content_type, struct view body,
 		     transaction_handler *handler, void *arg, struct transaction **ret_transaction)
 {
+	struct transport_flow flow = layer->begun.flow;
 	struct transaction *transaction;
-	struct view bytes;
+	struct view bytes, datagram;
 	int error = finish(layer, content_type, body, &bytes);
+	bool is_tried;
 
-	if (error == 0)
-		error = send_new(layer, layer->begun.method, layer->begun.branch, &layer->begun.flow, bytes,
-				 &transaction);
 	if (error < 0)
 		return error;
+	datagram = bytes;
+	is_tried = transaction_take_stream(layer, layer->begun.branch, &flow, &bytes);
+	error = send_new(layer, layer->begun.method, layer->begun.branch, &flow, bytes, &transaction);
+	if (error < 0)
+		return error;
+	if (is_tried && transaction_keep(layer, &transaction->datagram, datagram) < 0) {
+		transaction_free(transaction);
+		return ERR_NOMEM;
+	}
+	transaction->datagram_flow = layer->begun.flow;
 	transaction_set_handler(transaction, handler, arg);
 	transaction_feed(transaction, EVENT_BEGIN, NULL);
 	*ret_transaction = transaction;
@@ -151,6 +160,7 @@ void transaction_cancel(struct transaction *invite, struct view reason)
 	/* Without memory it is cancelled without a reason. */
 	if (!invite->reason && reason.size > 0)
 		invite->reason = view_dup(reason);
+	invite->is_cancelled = true;
 	transaction_feed(invite, CLIENT_INVITE_CANCEL, NULL);
 }
 
@@ -182,6 +192,7 @@ void transaction_receive_response(struct transaction_layer *layer, const struct 
 	transaction = CONTAINER_OF(node, struct transaction, node);
 	if (message->status >= 200 || transaction->method == SIP_METHOD_INVITE)
 		transaction_wait_no_more(transaction);
+	transaction_forget(layer, &transaction->datagram);
 	transaction_feed(transaction, transaction_status_event(message->status),
 			 &(struct transaction_input){message, flow});
 }

@@ -66,6 +66,7 @@ int transaction_layer_new(struct loop *loop, const struct transaction_options *o
 	o->t4_ms = o->t4_ms ? o->t4_ms : 5000;
 	o->transactions_max = o->transactions_max ? o->transactions_max : 200000;
 	o->memory_max = o->memory_max ? o->memory_max : (size_t)512 << 20;
+	o->datagram_max = o->datagram_max ? o->datagram_max : 1300;
 	o->retry_after_s = o->retry_after_s ? o->retry_after_s : 5;
 	if (map_init(&layer->servers, transaction_server_match) < 0 ||
 	    map_init(&layer->clients, transaction_client_match) < 0 ||

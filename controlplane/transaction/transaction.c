@@ -108,7 +108,16 @@ void transaction_break(struct transaction *transaction, int error)
 
 static void broken_run(void *arg)
 {
-	transaction_feed(arg, EVENT_TRANSPORT_ERROR, NULL);
+	if (!transaction_fall_back(arg))
+		transaction_feed(arg, EVENT_TRANSPORT_ERROR, NULL);
+}
+
+void transaction_begin_anew(struct transaction *transaction)
+{
+	fsm_init(&transaction->fsm, machines[transaction->kind], transaction);
+	transaction_feed(transaction, EVENT_BEGIN, NULL);
+	if (transaction->is_cancelled)
+		transaction_feed(transaction, CLIENT_INVITE_CANCEL, NULL);
 }
 
 /* ---- timers ---- */
@@ -331,6 +340,7 @@ void transaction_free(struct transaction *transaction)
 	sip_message_free(transaction->request);
 	free(transaction->reason);
 	transaction_forget(layer, &transaction->sent);
+	transaction_forget(layer, &transaction->datagram);
 	transaction_forget(layer, &transaction->ack);
 	layer->stats.transactions--;
 	free(transaction);

@@ -91,8 +91,10 @@ struct transaction_options {
 	uint32_t transactions_max;    /* 0: 200000 */
 	size_t memory_max;            /* bytes; 0: 512 MiB */
 	uint32_t retry_after_s;       /* with 503; 0: 5 */
-	char mark;                    /* begins every branch and tag made here; '\0': they are all random */
-	const char *server; /* Server and User-Agent header of what the layer makes itself; NULL: none. Copied */
+	uint32_t
+		datagram_max; /* bytes of a request that goes by UDP where TCP is possible; 0: 1300 (RFC 3261 18.1.1) */
+	char mark;            /* begins every branch and tag made here; '\0': they are all random */
+	const char *server;   /* Server and User-Agent header of what the layer makes itself; NULL: none. Copied */
 };
 
 /* The transport gets the layer as its receiver: pass transaction_receiver(*ret) to transport_new, then

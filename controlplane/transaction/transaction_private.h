@@ -74,13 +74,23 @@ struct transaction {
 	struct list wait_link;
 	struct sip_message *request; /* server: a copy of its own */
 	struct bytes sent;           /* client: the request; server: the last response */
-	struct bytes ack;            /* client INVITE: what answers a repeated final response */
+	struct bytes datagram;       /* client: the request for UDP, while TCP is tried for its size */
+	struct transport_flow datagram_flow;
+	bool is_cancelled; /* client INVITE: the user gave it up */
+	struct bytes ack;  /* client INVITE: what answers a repeated final response */
 	struct transport_flow ack_flow;
 	char *reason;          /* client INVITE: of its CANCEL; NULL: none */
 	uint64_t accepted_tag; /* client INVITE: hash of the To tag of its first 2xx */
 	enum sip_method method;
 	char branch[BRANCH_SIZE]; /* client */
 	char tag[TAG_SIZE];       /* server */
+};
+
+/* Whom TCP did not reach: a direct-mapped table, the newer takes the place. */
+enum { NO_TCP_PLACES = 1024, NO_TCP_MS = 600000 };
+struct transaction_no_tcp {
+	struct net_endpoint remote;
+	uint64_t until_ms;
 };
 
 struct transaction_layer {
@@ -90,7 +100,8 @@ struct transaction_layer {
 	struct transaction_user user;
 	struct transaction_stats stats;
 	struct map servers, clients;
-	struct map waiting;  /* struct transaction_waiting */
+	struct map waiting; /* struct transaction_waiting */
+	struct transaction_no_tcp no_tcp[NO_TCP_PLACES];
 	struct map merged;   /* servers again, by what a request keeps on any way: From tag, Call-ID, CSeq */
 	struct list all;     /* but those that rest */
 	struct list resting; /* have said their last and only absorb repetitions, the longest first */
@@ -129,6 +140,8 @@ void transaction_transmit(struct transaction *transaction, const struct transpor
 			  const struct bytes *bytes);
 /* What it sent did not arrive: EVENT_TRANSPORT_ERROR at the end of the turn. */
 void transaction_break(struct transaction *transaction, int error);
+/* From the start, as if nothing had been sent. */
+void transaction_begin_anew(struct transaction *transaction);
 void transaction_timer_start(struct transaction *transaction, const struct transaction_timer_row *row);
 void transaction_tell(struct transaction *transaction, const struct transaction_event *event);
 
@@ -147,6 +160,13 @@ bool transaction_waiting_match(const struct map_node *node, const void *key);
 int transaction_wait(struct transaction *transaction) WARN_UNUSED;
 void transaction_wait_no_more(struct transaction *transaction);
 void transaction_waiting_closed(struct transaction_layer *layer, const struct transport_flow *flow, int error);
+
+/* ---- large.c ---- */
+/* True: the request is too large for UDP, *flow is TCP now, and *bytes the request for it, in layer->buffer. */
+bool transaction_take_stream(struct transaction_layer *layer, const char *branch, struct transport_flow *flow,
+			     struct view *bytes);
+/* It could not be sent, and nobody answered: by UDP then. False: it was tried already. */
+bool transaction_fall_back(struct transaction *transaction);
 
 /* ---- match.c ---- */
 struct transaction_key {
@@ -174,6 +194,8 @@ void transaction_respond_stateless(struct transaction_layer *layer, const struct
 				   const struct transport_flow *flow, unsigned status, const char *tag,
 				   const char *sentence);
 void transaction_send_cancel(struct transaction *invite);
+void transaction_write_via(struct transaction_layer *layer, struct sip_writer *writer,
+			   const struct transport_flow *flow, const char *branch);
 /* An ACK for a failure or a CANCEL, made of the INVITE's own start. */
 int transaction_write_request(struct transaction *invite, enum sip_method method, const struct sip_message *response,
 			      struct view *ret_bytes) WARN_UNUSED;

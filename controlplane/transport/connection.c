@@ -433,9 +433,10 @@ int transport_connection_new(struct transport_streams *streams, const struct tra
 	loop_timer_init(&connection->write_timer, on_timer, connection);
 	loop_message_init(&connection->end, on_end, connection);
 	loop_timer_start(loop, &connection->read_timer,
-			 is_connecting ? times_of(connection)->connect_ms
-			 : is_tls      ? times_of(connection)->handshake_ms
-				       : times_of(connection)->first_ms);
+			 is_connecting
+				 ? (flow->is_free ? times_of(connection)->trial_ms : times_of(connection)->connect_ms)
+			 : is_tls ? times_of(connection)->handshake_ms
+				  : times_of(connection)->first_ms);
 	list_add(&streams->connections, &connection->link);
 	*ret_connection = connection;
 	return 0;

@@ -188,7 +188,8 @@ int transport_flow_to(struct transport *transport, enum transport_kind kind, con
 	from = best_listener(transport, kind, &source, 0);
 	if (!from)
 		return ERR_UNSUPPORTED;
-	*ret_flow = (struct transport_flow){.kind = kind, .local = from->endpoint, .remote = *remote};
+	*ret_flow = (struct transport_flow){
+		.kind = kind, .local = from->endpoint, .remote = *remote, .is_free = kind == TRANSPORT_UDP};
 	if (net_address_is_any(&from->endpoint.address))
 		ret_flow->local.address = source;
 	return 0;

@@ -53,6 +53,7 @@ enum {
 /* Times of a connection in milliseconds, with what 0 stands for. */
 #define TRANSPORT_TIME_LIST(X)                                                                                         \
 	X(connect_ms, 5000)                                                                                            \
+	X(trial_ms, 1500)       /* the same, when flow.is_free says that there is another way */                       \
 	X(handshake_ms, 5000)   /* TLS, from the connection until it is through */                                     \
 	X(first_ms, 10000)      /* from accepting to the end of the first message */                                   \
 	X(partial_ms, 10000)    /* from a message's first byte to its last */                                          \
@@ -89,6 +90,9 @@ struct transport_flow {
 	struct net_endpoint remote; /* where packets come from and go to */
 	uint64_t connection;        /* of a reliable kind; 0 with UDP, and where none was chosen yet */
 	uint32_t peer;              /* TLS that we open: whom we want, of transport_peer; 0: the address itself */
+	/* Not known to be behind NAT, nor a flow that has to be kept to: a large request may go there by TCP instead of UDP
+	 * (RFC 3261 18.1.1). Of TCP: it is tried for that, and there is another way. */
+	bool is_free;
 };
 enum { TRANSPORT_PEER_ANY = 1 }; /* flow.peer: whoever is there, without verification */
 bool transport_flow_is_equal(const struct transport_flow *a, const struct transport_flow *b);
@@ -163,7 +167,7 @@ void transport_set_siblings(struct transport *transport, const struct transport_
 int transport_send(struct transport *transport, const struct transport_flow *flow, struct view bytes) WARN_UNUSED;
 /* Closes the flow's connection once all that was sent on it is written; nothing more is read. Nothing with UDP. */
 void transport_close(struct transport *transport, const struct transport_flow *flow);
-/* A flow toward a peer: our address is the one the kernel would use. ERR_NOT_FOUND (no route); ERR_UNSUPPORTED (no
+/* A free flow toward a peer: our address is the one the kernel would use. ERR_NOT_FOUND (no route); ERR_UNSUPPORTED (no
  * listener of that kind and family). */
 int transport_flow_to(struct transport *transport, enum transport_kind kind, const struct net_endpoint *remote,
 		      struct transport_flow *ret_flow) WARN_UNUSED;

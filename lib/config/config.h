@@ -49,6 +49,7 @@ struct conf_sip {
 	struct conf_tls tls;
 	uint32_t max_connections, connections_per_source;
 	uint32_t tls_handshakes, tls_handshakes_per_source; /* at the same time */
+	uint32_t tcp_above;                                 /* bytes; 0: never */
 	uint32_t max_concurrent_calls;
 	uint32_t calls_per_second; /* 0: no limit */
 	uint32_t overload_lag_ms;  /* 0: no shedding */

@@ -108,6 +108,10 @@ static const struct schema_row sip_rows[] = {
 	    "TLS connections that are not through their handshake yet; further ones are closed at once."),
 	ROW("tls_handshakes_per_source", struct conf_sip, tls_handshakes_per_source, 1, 100000, "50", "connections",
 	    "Of these, from one address (one IPv6 /64)."),
+	ROW("tcp_above", struct conf_sip, tcp_above, 0, 65535, "1300", "bytes",
+	    "Requests larger than this go by TCP instead of UDP, if transport has tcp and the peer can be reached by "
+	    "it; 0: "
+	    "never."),
 	ROW("max_concurrent_calls", struct conf_sip, max_concurrent_calls, 1, 1000000, "1000", "calls",
 	    "Further calls are refused with 503 and Retry-After."),
 	ROW("calls_per_second", struct conf_sip, calls_per_second, 0, 100000, "0", "calls/s",
