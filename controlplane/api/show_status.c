@@ -30,6 +30,10 @@ void api_fetch_status(struct api_question *question)
 		return;
 	}
 	sources->status(api_source_arg(question), &own);
+	if (sum->media_engine == API_READY && own.media_engine != API_READY) { /* ready when all are */
+		sum->media_engine = own.media_engine;
+		memcpy(sum->media_reason, own.media_reason, sizeof(sum->media_reason));
+	}
 	sum->active_calls += own.active_calls;
 	sum->active_sessions += own.active_sessions;
 	sum->total_calls += own.total_calls;

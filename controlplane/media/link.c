@@ -269,8 +269,8 @@ static void check(struct media *media, uint64_t now)
 
 static uint64_t period(const struct media *media)
 {
-	if (media->link == MEDIA_AWAY)
-		return MEDIA_CHECK_MS;
+	if (media->link == MEDIA_AWAY) /* a sibling only looks whether the first has found it */
+		return media->is_first ? MEDIA_CHECK_MS : MEDIA_TICK_MS;
 	if (media->link == MEDIA_ATTACHED && list_is_empty(&media->streams) && list_is_empty(&media->ending))
 		return MEDIA_TICK_IDLE_MS;
 	return MEDIA_TICK_MS;

@@ -137,7 +137,11 @@ struct binding *binding_find(const struct aor *aor, const struct sip_uri *uri)
 
 void binding_show(const struct binding *binding, struct registrar_contact *ret_contact)
 {
-	uint64_t now_ms = loop_now_ms(binding->registrar->loop);
+	binding_show_at(binding, loop_now_ms(binding->registrar->loop), ret_contact);
+}
+
+void binding_show_at(const struct binding *binding, uint64_t now_ms, struct registrar_contact *ret_contact)
+{
 	uint64_t left_ms = binding->expires_at_ms > now_ms ? binding->expires_at_ms - now_ms : 0;
 
 	*ret_contact = (struct registrar_contact){

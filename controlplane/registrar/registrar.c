@@ -309,7 +309,8 @@ static bool is_before(const struct registrar_contact *a, const struct registrar_
 	return a->q != b->q ? a->q > b->q : a->refreshed_ms >= b->refreshed_ms;
 }
 
-static size_t find(struct registrar *registrar, struct view number, struct registrar_contact *ret_contacts, size_t max)
+static size_t find(struct registrar *registrar, struct view number, bool is_owner,
+		   struct registrar_contact *ret_contacts, size_t max)
 {
 	const struct aor *aor = registrar_find_aor(registrar, number);
 	size_t count = 0;
@@ -320,7 +321,10 @@ static size_t find(struct registrar *registrar, struct view number, struct regis
 		struct registrar_contact contact;
 		size_t place = count;
 
-		binding_show(LIST_ENTRY(link, struct binding, link), &contact);
+		if (is_owner)
+			binding_show(LIST_ENTRY(link, struct binding, link), &contact);
+		else
+			binding_show_at(LIST_ENTRY(link, struct binding, link), UINT64_MAX, &contact);
 		while (place > 0 && is_before(&contact, &ret_contacts[place - 1]))
 			place--;
 		if (place == max)
@@ -358,7 +362,7 @@ size_t registrar_find(struct registrar *registrar, struct view number, struct re
 	size_t count;
 
 	pthread_mutex_lock(&registrar->lock);
-	count = find(registrar, number, ret_contacts, max);
+	count = find(registrar, number, !keep, ret_contacts, max);
 	for (size_t i = 0; i < count && keep; i++)
 		keep_texts(&ret_contacts[i], keep);
 	pthread_mutex_unlock(&registrar->lock);
@@ -369,7 +373,7 @@ bool registrar_is_there(struct registrar *registrar, struct view number)
 {
 	struct registrar_contact contact;
 
-	return find(registrar, number, &contact, 1) > 0;
+	return find(registrar, number, true, &contact, 1) > 0;
 }
 
 void registrar_walk(const struct registrar *registrar,

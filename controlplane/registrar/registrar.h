@@ -121,7 +121,8 @@ void registrar_set_listener(struct registrar *registrar, const struct registrar_
 void registrar_on_register(struct registrar *registrar, struct transaction *transaction);
 
 /* Bindings of a number, highest q first, among equals the most recently refreshed first. Returns how many it wrote, at
- * most max; 0: nobody is there. Any signalling thread: their texts are copied into keep, REGISTRAR_BINDING_SIZE each. keep
+ * most max; 0: nobody is there. Any signalling thread: their texts are copied into keep, REGISTRAR_BINDING_SIZE each,
+ * and how long they last is not told (expires_s is 0). keep
  * NULL: they are not, which is for the owner's thread only. */
 size_t registrar_find(struct registrar *registrar, struct view number, struct registrar_contact *ret_contacts,
 		      size_t max, struct text *keep);

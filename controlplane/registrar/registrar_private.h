@@ -88,6 +88,8 @@ struct binding *binding_find_flow(const struct aor *aor, struct view instance, u
 /* The binding of that extension whose URI is the same by RFC 3261 19.1.4, or NULL. */
 struct binding *binding_find(const struct aor *aor, const struct sip_uri *uri);
 void binding_show(const struct binding *binding, struct registrar_contact *ret_contact);
+/* The same on any thread, which must not ask our loop for the time. */
+void binding_show_at(const struct binding *binding, uint64_t now_ms, struct registrar_contact *ret_contact);
 /* Another way to it from now on. */
 void binding_reroute(struct binding *binding, const struct transport_flow *flow);
 /* Tells the listener and the statistics. */

@@ -94,7 +94,7 @@ static const struct schema_row sip_rows[] = {
 	ROW("listen_ip", struct conf_sip, listen_ip, 0, 0, "0.0.0.0", "",
 	    "Address to listen on; \"0.0.0.0\" and \"::\" are every IPv4 and IPv6 address of this machine."),
 	ROW("listen_port", struct conf_sip, listen_port, 1, 65535, "5060", "", "Port for UDP and TCP."),
-	ROW("workers", struct conf_sip, workers, 0, 32, "1", "",
+	ROW("workers", struct conf_sip, workers, 0, 32, "0", "",
 	    "Signalling threads. 0: one for each core that the dataplane's workers do not use."),
 	ROW("tls_port", struct conf_sip, tls_port, 1, 65535, "5061", "", "Port for TLS."),
 	CHOICES("transport", struct conf_sip, transports, transport_names, "udp",
