@@ -236,6 +236,7 @@ void engine_end(struct load *load)
 		(void)!put_del(load, load->churn_first + i);
 	for (uint32_t i = 0; i < load->stream_count; i++)
 		(void)!put_del(load, i);
-	(void)!wait_for_streams(load, 0);
+	if (wait_for_streams(load, 0))
+		load->left = engine_counter(load, WORKER_STREAMS);
 	shm_segment_close(&load->segment, load->segment_path);
 }

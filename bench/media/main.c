@@ -146,7 +146,7 @@ static void report(struct load *load, double seconds)
 	       "\"reordered\": %llu, \"foreign\": %llu, \"wrong_sum\": %llu, \"wrong_port\": %llu, "
 	       "\"mpps\": %.4f, \"mpps_median\": %.4f, \"mpps_best\": %.4f, "
 	       "\"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f, \"max_us\": %.2f, \"churned\": %llu, "
-	       "\"refusals\": %llu}\n",
+	       "\"refusals\": %llu, \"left\": %llu}\n",
 	       load->stream_count, (unsigned long long)load->sent, (unsigned long long)load->received,
 	       (unsigned long long)missing, (unsigned long long)load->lost, (unsigned long long)load->reordered,
 	       (unsigned long long)load->foreign, (unsigned long long)load->wrong_sum,
@@ -154,7 +154,7 @@ static void report(struct load *load, double seconds)
 	       slice_rate(load, 0.5) / 1e6, slice_rate(load, 0.9) / 1e6, delay_us(load, 0.5), delay_us(load, 0.99),
 	       delay_us(load, 0.999),
 	       (double)((uint64_t)load->delays.max << CLOCK_SHIFT) * 1e6 / (double)rte_get_tsc_hz(),
-	       (unsigned long long)load->churned, (unsigned long long)load->refusals);
+	       (unsigned long long)load->churned, (unsigned long long)load->refusals, (unsigned long long)load->left);
 }
 
 static void read_options(struct load *load, int argc, char **argv, const char **ret_lcore)
@@ -245,9 +245,9 @@ int main(int argc, char **argv)
 	load.churn = churn;
 	traffic_run(&load, load.rate, load.seconds, 0);
 	traffic_drain(&load, DRAIN_SECONDS);
-	report(&load, load.seconds);
 	if (load.segment_path)
 		engine_end(&load);
+	report(&load, load.seconds);
 	rte_eth_dev_stop(load.port);
 	rte_eth_dev_close(load.port);
 	rte_eal_cleanup();

@@ -97,6 +97,7 @@ struct load {
 	uint32_t controller, generation;
 	uint32_t churn_first, churn_room, churn_at;
 	uint64_t churn_next_tsc, churned, churn_gone, refusals;
+	uint64_t left; /* streams that did not end */
 	bool churn_is_live;
 };
 
