@@ -23,6 +23,8 @@
 #include "lib/shm/abi.h"
 
 struct loop;
+struct provision;
+struct store;
 
 #define API_ROWS_MAX       1000
 #define API_SIGNALLING_MAX 31 /* beside the first */
@@ -190,7 +192,9 @@ struct api_options {
 	const char *version;
 	const char *node; /* name of this node, for /api/v1/node */
 	struct metrics *metrics;
-	struct cdr *cdr;     /* NULL: CDRs are switched off; /api/cdr/recent answers 501 */
+	struct cdr *cdr; /* NULL: CDRs are switched off; /api/cdr/recent answers 501 */
+	struct provision *
+		provision; /* NULL: extensions, trunks and routes cannot be changed nor shown; is freed after api_free */
 	struct store *store; /* NULL: no database; what needs it answers 501. Is closed after api_free */
 	struct api_sources sources;
 };

@@ -10,6 +10,7 @@
 #include "controlplane/document/document.h"
 #include "controlplane/http/http.h"
 #include "controlplane/loop/loop.h"
+#include "controlplane/provision/provision.h"
 #include "controlplane/store/store.h"
 #include "lib/container/list.h"
 
@@ -27,6 +28,8 @@ enum {
 	X(API_ERROR_NOT_FOUND, "not_found", 404)                                                                       \
 	X(API_ERROR_METHOD, "unsupported", 405)                                                                        \
 	X(API_ERROR_STATE, "wrong_state", 409)                                                                         \
+	X(API_ERROR_CONFLICT, "conflict", 409)                                                                         \
+	X(API_ERROR_VERSION, "conflict", 412)                                                                          \
 	X(API_ERROR_INTERNAL, "internal", 500)                                                                         \
 	X(API_ERROR_UNSUPPORTED, "unsupported", 501)                                                                   \
 	X(API_ERROR_LIMIT, "limit", 503)                                                                               \
@@ -113,9 +116,11 @@ enum api_route_flags {
 	API_BODY = 1 << 3,       /* the request has a JSON object */
 	API_EACH = 1 << 5,       /* every signalling thread is asked, not the first alone */
 	API_SHOW_LATE = 1 << 2,  /* show also answers when the signalling thread does not */
+	API_CHANGE = 1 << 6,     /* changes a row of provision; answered when it is in force */
 	API_ON_STORE = 1 << 4,   /* fetch runs on the store's thread, in a transaction */
 };
-_Static_assert((API_OPEN | API_ON_METRICS | API_BODY | API_EACH | API_SHOW_LATE | API_ON_STORE) == 0x3f, "a bit each");
+_Static_assert((API_OPEN | API_ON_METRICS | API_BODY | API_EACH | API_SHOW_LATE | API_ON_STORE | API_CHANGE) == 0x7f,
+	       "a bit each");
 
 struct api_route {
 	const char *method, *path;  /* path with at most one {parameter} */
@@ -124,6 +129,7 @@ struct api_route {
 	void (*fetch)(struct api_question *question); /* signalling thread; NULL: nothing to be asked */
 	void (*show)(struct api_question *question);  /* API thread; answers */
 	const char *summary, *answer;                 /* sentences for openapi and README; of the answer with 200 */
+	enum conf_list list;                          /* of provision's rows */
 };
 extern const struct api_route api_routes[];
 extern const size_t api_route_count;
@@ -161,6 +167,7 @@ void api_ask(struct api *api, struct http_request *request, const struct api_rou
 void api_questions_end(struct api *api); /* answers those that wait with 503 */
 
 /* Answers the request of a question, once. */
+void api_question_return(struct api_question *question);                  /* what it asked for is there */
 void api_answer(struct api_question *question, int status, json_t *body); /* body is let go; NULL: out of memory */
 void api_answer_text(struct api_question *question, int status, const char *content_type, char *body, size_t size);
 void api_answer_with(struct api_question *question, int status, const char *content_type, char *body,
@@ -206,6 +213,11 @@ void api_fetch_trunk(struct api_question *question);
 void api_show_trunk(struct api_question *question);
 void api_fetch_route(struct api_question *question);
 void api_show_route(struct api_question *question);
+void api_show_rows_of_conf(struct api_question *question);
+void api_show_row_of_conf(struct api_question *question);
+void api_start_change(struct api_question *question);
+void api_on_changed(void *arg, const struct provision_result *result);
+void api_show_change(struct api_question *question);
 void api_show_openapi(struct api_question *question);
 
 #endif

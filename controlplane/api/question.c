@@ -26,6 +26,11 @@ static void on_return(void *arg)
 	question_free(question);
 }
 
+void api_question_return(struct api_question *question)
+{
+	on_return(question);
+}
+
 /* Signalling thread. Without an api both threads have ended, and the loop only lets its messages go. */
 static void on_arrival(void *arg)
 {
@@ -94,7 +99,7 @@ static void on_deadline(void *arg)
 		question->route->show(question);
 	} else {
 		api_answer_error(question, API_ERROR_DEADLINE,
-				 question->route->flags & API_ON_STORE
+				 question->route->flags & (API_ON_STORE | API_CHANGE)
 					 ? "the database did not answer in time"
 					 : "the signalling thread did not answer in time");
 	}
@@ -126,6 +131,11 @@ void api_ask(struct api *api, struct http_request *request, const struct api_rou
 	loop_timer_init(&question->deadline, on_deadline, question);
 	list_add(&api->questions, &question->link);
 	api->question_bytes += size;
+	if (route->flags & API_CHANGE) {
+		loop_timer_start(api->loop, &question->deadline, API_STORE_MS);
+		api_start_change(question);
+		return;
+	}
 	if (!route->fetch) {
 		on_return(question);
 		return;

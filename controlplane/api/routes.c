@@ -8,6 +8,19 @@
 #define STATUS sizeof(struct api_status)
 
 /* clang-format off */
+/* The operations of a list of the configuration; what its members are is told by lib/config's rows. */
+#define ROWS_OF_CONF(path, id, list, many, one) \
+	{"GET", path, 0, PAGE, 0, NULL, api_show_rows_of_conf, \
+	 many " of the file and of the database", "a page of them, and how many there are in all", list}, \
+	{"POST", path, API_BODY | API_CHANGE, 0, sizeof(struct provision_result), NULL, api_show_change, \
+	 "Create " one, "what is in force now", list}, \
+	{"GET", path "/" id, 0, 0, 0, NULL, api_show_row_of_conf, \
+	 "One " one, "the row", list}, \
+	{"PUT", path "/" id, API_BODY | API_CHANGE, 0, sizeof(struct provision_result), NULL, api_show_change, \
+	 "Create or change " one " (If-Match: its version)", "what is in force now; 201 when it is new", list}, \
+	{"DELETE", path "/" id, API_CHANGE, 0, sizeof(struct provision_result), NULL, api_show_change, \
+	 "Delete " one, "its name", list}
+
 const struct api_route api_routes[] = {
 	{"GET", "/health", API_OPEN | API_ON_METRICS | API_SHOW_LATE | API_EACH, 0, STATUS, api_fetch_status, api_show_health,
 	 "Is the control plane alive?", "alive; 503 when its signalling thread does not answer"},
@@ -51,6 +64,9 @@ const struct api_route api_routes[] = {
 	 "The SIP traffic log: is it on, and for whom", "how it stands"},
 	{"PUT", "/api/v1/trace", API_BODY | API_EACH, 0, sizeof(struct api_trace_row), api_fetch_trace, api_show_trace,
 	 "Switch the SIP traffic log on or off", "how it stands now"},
+	ROWS_OF_CONF("/api/v1/extensions", "{number}", CONF_LIST_EXTENSIONS, "Extensions", "an extension"),
+	ROWS_OF_CONF("/api/v1/config/trunks", "{trunk}", CONF_LIST_TRUNKS, "Trunks", "a trunk"),
+	ROWS_OF_CONF("/api/v1/routes", "{route}", CONF_LIST_ROUTES, "Routes", "a route"),
 	{"GET", "/api/v1/openapi.json", 0, 0, 0, NULL, api_show_openapi,
 	 "This description", "OpenAPI 3.0"},
 };
@@ -132,21 +148,75 @@ static json_t *parameters_document(const struct api_route *route)
 	return NULL;
 }
 
+static json_t *type_document(const struct conf_key *key)
+{
+	static const char *const types[] = {[CONF_KIND_BOOL] = "boolean",
+					    [CONF_KIND_NUMBER] = "integer",
+					    [CONF_KIND_TEXT] = "string",
+					    [CONF_KIND_TEXTS] = "array",
+					    [CONF_KIND_ROWS] = "array"};
+	json_t *document = json_pack("{s:s, s:s}", "type", types[key->kind], "description", key->help);
+	json_t *choices = key->choices ? json_array() : NULL;
+
+	if (key->kind == CONF_KIND_NUMBER) {
+		json_object_set_new(document, "minimum", json_integer(key->min));
+		json_object_set_new(document, "maximum", json_integer(key->max));
+	}
+	if (key->kind == CONF_KIND_TEXT && !key->choices && key->max > 0) {
+		json_object_set_new(document, "minLength", json_integer(key->min));
+		json_object_set_new(document, "maxLength", json_integer(key->max));
+	}
+	if (key->kind == CONF_KIND_TEXTS)
+		json_object_set_new(document, "items", json_pack("{s:s}", "type", "string"));
+	if (key->kind == CONF_KIND_ROWS)
+		json_object_set_new(document, "items", json_pack("{s:s}", "type", "object"));
+	for (size_t i = 0; choices && key->choices[i]; i++)
+		json_array_append_new(choices, json_string(key->choices[i]));
+	if (choices)
+		json_object_set_new(document, "enum", choices);
+	return document;
+}
+
+static void add_property(void *arg, const struct conf_key *key)
+{
+	json_object_set_new(arg, key->key, type_document(key));
+}
+
+static json_t *schema_document(enum conf_list list)
+{
+	json_t *properties = json_object();
+
+	conf_describe(list, add_property, properties);
+	return json_pack("{s:s, s:o, s:b}", "type", "object", "properties", properties, "additionalProperties", 0);
+}
+
 static json_t *operation_document(const struct api_route *route)
 {
 	bool is_open = route->flags & API_OPEN;
-	const char *good = strcmp(route->method, "DELETE") == 0 ? "202" : "200";
+	const char *good = strcmp(route->method, "POST") == 0                                     ? "201"
+			   : !(route->flags & API_CHANGE) && strcmp(route->method, "DELETE") == 0 ? "202"
+												  : "200";
+	json_t *document, *body;
 
-	return json_pack("{s:s, s:o, s:o, s:{s:{s:s}, s:{s:s}}}", "summary", route->summary, "security",
-			 is_open ? json_array() : json_pack("[{s:[]}]", "bearer"), "parameters",
-			 parameters_document(route), "responses", good, "description", route->answer, "default",
-			 "description", "{\"error\":{\"code\",\"message\",\"field\"}}");
+	document = json_pack("{s:s, s:o, s:o, s:{s:{s:s}, s:{s:s}}}", "summary", route->summary, "security",
+			     is_open ? json_array() : json_pack("[{s:[]}]", "bearer"), "parameters",
+			     parameters_document(route), "responses", good, "description", route->answer, "default",
+			     "description", "{\"error\":{\"code\",\"message\",\"field\"}}");
+	if (!document || (route->flags & (API_BODY | API_CHANGE)) != (API_BODY | API_CHANGE))
+		return document;
+	body = json_pack("{s:b, s:{s:{s:o}}}", "required", 1, "content", "application/json", "schema",
+			 schema_document(route->list));
+	if (body && json_object_set_new(document, "requestBody", body) == 0)
+		return document;
+	json_decref(document);
+	return NULL;
 }
 
 static int add_operation(json_t *paths, const struct api_route *route)
 {
 	json_t *path = json_object_get(paths, route->path);
 	const char *method = strcmp(route->method, "DELETE") == 0 ? "delete"
+			     : strcmp(route->method, "POST") == 0 ? "post"
 			     : strcmp(route->method, "PUT") == 0  ? "put"
 								  : "get";
 

@@ -11,12 +11,14 @@
 
 #include "controlplane/api/api.h"
 #include "lib/notify/notify.h"
+#include "controlplane/app/provisioning.h"
 #include "controlplane/app/reload.h"
 #include "controlplane/app/signalling.h"
 #include "controlplane/app/tls.h"
 #include "controlplane/cdr/cdr.h"
 #include "controlplane/loop/loop.h"
 #include "controlplane/metrics/metrics.h"
+#include "controlplane/provision/provision.h"
 #include "controlplane/store/store.h"
 #include "controlplane/worker/worker.h"
 #include "lib/config/config.h"
@@ -44,7 +46,10 @@ struct program {
 	struct options options;
 	struct conf *conf;
 	struct metrics metrics;
+	struct conf *file_conf; /* without the rows of the database; NULL: conf is it */
+	char *text;             /* of the configuration file */
 	struct store *store;
+	struct provision *provision;
 	struct cdr *cdr;
 	struct loop *api_loop;
 	struct tls_context *tls; /* NULL: SIP is not spoken over TLS */
@@ -124,7 +129,24 @@ static int start_store(struct program *program)
 
 static void stop_store(struct program *program)
 {
+	provision_free(program->provision);
 	store_close(program->store);
+}
+
+static int start_provision(struct program *program)
+{
+	struct conf *with_rows = NULL;
+	struct conf_problem problem = {""};
+
+	if (program->store && provisioning_start(program->store, program->api_loop, program->options.config_path,
+						 program->text, &program->provision, &with_rows, &problem) != 0)
+		return fail(program, ERR_INVALID, problem.text);
+	if (with_rows) {
+		with_rows->sip.listen_port = program->conf->sip.listen_port;
+		program->file_conf = program->conf;
+		program->conf = with_rows;
+	}
+	return 0;
 }
 
 static int start_cdr(struct program *program)
@@ -284,6 +306,7 @@ static int start_api(struct program *program)
 		.metrics = &program->metrics,
 		.cdr = program->cdr,
 		.store = program->store,
+		.provision = program->provision,
 	};
 	struct api_problem problem = {""};
 	char node[64] = "voxlane";
@@ -413,9 +436,14 @@ static int start_reload(struct program *program)
 	reload->signalling = program->workers[0].signalling;
 	reload->api = program->api;
 	reload->tls = program->tls;
+	reload->provision = program->provision;
+	reload->text = program->text;
+	program->text = NULL;
 	reload->signalling_loop = program->workers[0].loop;
 	reload->api_loop = program->api_loop;
 	reload_init(reload);
+	if (program->provision)
+		provisioning_connect(program->provision, program->store, program->api_loop, reload);
 	return 0;
 }
 
@@ -479,17 +507,12 @@ static const struct part {
 	int (*start)(struct program *program);
 	void (*stop)(struct program *program);
 } parts[] = {
-	{"heap", start_heap, NULL},
-	{"log", start_log, NULL},
-	{"loops", start_loops, stop_loops},
-	{"signals", start_signals, stop_signals},
-	{"store", start_store, stop_store},
-	{"cdr", start_cdr, stop_cdr},
-	{"signalling", start_signalling, stop_signalling},
-	{"tls", start_tls, stop_tls},
-	{"transport", start_transport, stop_transport},
-	{"api", start_api, stop_api},
-	{"reload", start_reload, stop_reload},
+	{"heap", start_heap, NULL},         {"log", start_log, NULL},
+	{"loops", start_loops, stop_loops}, {"signals", start_signals, stop_signals},
+	{"store", start_store, stop_store}, {"provision", start_provision, NULL},
+	{"cdr", start_cdr, stop_cdr},       {"signalling", start_signalling, stop_signalling},
+	{"tls", start_tls, stop_tls},       {"transport", start_transport, stop_transport},
+	{"api", start_api, stop_api},       {"reload", start_reload, stop_reload},
 	{"threads", start_threads, NULL},
 };
 
@@ -558,7 +581,8 @@ int main(int argc, char **argv)
 	outcome = options_parse(&self, argc, argv, &program.options);
 	if (outcome != OPTIONS_RUN)
 		return outcome == OPTIONS_TOLD ? EXIT_SUCCESS : EXIT_FAILURE;
-	if (conf_load(program.options.config_path, &program.conf, &problem) != 0) {
+	if (conf_read_text(program.options.config_path, &program.text, &problem) != 0 ||
+	    conf_load_text(program.options.config_path, program.text, &program.conf, &problem) != 0) {
 		fprintf(stderr, "voxlane-controlplane: %s\n", problem.text);
 		return EXIT_FAILURE;
 	}
@@ -567,6 +591,8 @@ int main(int argc, char **argv)
 	status = program.options.is_check ? check(&program) : run(&program);
 	reload_fini(&program.reload);
 	conf_free(program.conf);
+	conf_free(program.file_conf);
+	free(program.text);
 	log_fini();
 	return status;
 }

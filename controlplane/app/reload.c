@@ -2,10 +2,12 @@
 #include "controlplane/app/reload.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "controlplane/api/api.h"
 #include "controlplane/app/signalling.h"
 #include "controlplane/app/tls.h"
+#include "controlplane/provision/provision.h"
 #include "controlplane/routing/routing.h"
 #include "lib/config/config.h"
 #include "lib/log/log.h"
@@ -80,6 +82,8 @@ static void drop_next(struct reload *reload)
 {
 	conf_free(reload->next);
 	reload->next = NULL;
+	free(reload->next_text);
+	reload->next_text = NULL;
 	routing_free(reload->routing);
 	reload->routing = NULL;
 	tls_context_free(reload->next_tls);
@@ -141,6 +145,21 @@ static void on_apply(void *arg)
 	loop_post(reload->api_loop, &reload->applied);
 }
 
+static void load(struct reload *reload, char *text);
+
+/* It is over, well or not: who waited for the rows of the database is told, and the rows that came meanwhile are loaded. */
+static void end(struct reload *reload, int error)
+{
+	bool was_for_rows = reload->is_for_rows;
+
+	drop_next(reload);
+	reload->is_for_rows = false;
+	if (was_for_rows)
+		provision_applied(reload->provision, error);
+	if (reload->has_rows_waiting)
+		reload_rows(reload);
+}
+
 /* API thread. */
 static void on_applied(void *arg)
 {
@@ -151,7 +170,7 @@ static void on_applied(void *arg)
 		return;
 	if (reload->error) {
 		log_error("app", "the configuration is not changed: %s", error_text(reload->error));
-		drop_next(reload);
+		end(reload, reload->error);
 		return;
 	}
 	if (reload->next_tls)
@@ -167,6 +186,10 @@ static void on_applied(void *arg)
 	conf_free(reload->now);
 	reload->now = reload->next;
 	reload->next = NULL;
+	free(reload->text);
+	reload->text = reload->next_text;
+	reload->next_text = NULL;
+	end(reload, 0);
 }
 
 void reload_init(struct reload *reload)
@@ -179,36 +202,74 @@ void reload_init(struct reload *reload)
 	loop_message_init(&reload->applied, on_applied, reload);
 }
 
-void reload_start(struct reload *reload)
+/* Takes the text over. */
+static void load(struct reload *reload, char *text)
 {
 	struct routing_problem routing_problem;
 	struct tls_problem tls_problem;
 	struct conf_problem problem;
+	size_t count = 0;
+	const struct conf_row *rows = reload->provision ? provision_rows(reload->provision, &count) : NULL;
+	int error = conf_load_text_with(reload->path, text, rows, count, &reload->next, &problem);
 
-	if (reload->next) {
-		log_warning("app", "a reload is going on; send SIGHUP again when it is through");
-		return;
-	}
-	if (conf_load(reload->path, &reload->next, &problem) != 0) {
+	reload->next_text = text;
+	if (error) {
 		reload->next = NULL;
 		log_error("app", "the configuration is not changed: %s", problem.text);
+		end(reload, error);
 		return;
 	}
-	if (routing_new(reload->next, &reload->routing, &routing_problem) != 0) {
+	error = routing_new(reload->next, &reload->routing, &routing_problem);
+	if (error) {
 		reload->routing = NULL;
 		log_error("app", "the configuration is not changed: %s", routing_problem.text);
-		drop_next(reload);
+		end(reload, error);
 		return;
 	}
 	if (reload->tls &&
 	    app_tls_new(reload->next, loop_wall_ms(reload->api_loop), &reload->next_tls, &tls_problem) != 0) {
 		log_error("app", "the configuration is not changed: %s", tls_problem.text);
-		drop_next(reload);
+		end(reload, ERR_INVALID);
 		return;
 	}
 	if (reload->port > 0)
 		reload->next->sip.listen_port = reload->port;
 	loop_post(reload->signalling_loop, &reload->apply);
+}
+
+void reload_start(struct reload *reload)
+{
+	struct conf_problem problem;
+	char *text;
+
+	if (reload->next) {
+		log_warning("app", "a reload is going on; send SIGHUP again when it is through");
+		return;
+	}
+	if (conf_read_text(reload->path, &text, &problem) == 0)
+		load(reload, text);
+	else
+		log_error("app", "the configuration is not changed: %s", problem.text);
+}
+
+void reload_rows(struct reload *reload)
+{
+	char *text;
+
+	reload->has_rows_waiting = reload->next != NULL;
+	if (reload->next)
+		return;
+	text = strdup(reload->text);
+	reload->is_for_rows = true;
+	if (text)
+		load(reload, text);
+	else
+		end(reload, ERR_NOMEM);
+}
+
+const struct conf *reload_conf(const struct reload *reload)
+{
+	return in_force(reload);
 }
 
 void reload_stop(struct reload *reload)
@@ -221,4 +282,6 @@ void reload_fini(struct reload *reload)
 	drop_next(reload);
 	conf_free(reload->now);
 	reload->now = NULL;
+	free(reload->text);
+	reload->text = NULL;
 }

@@ -20,6 +20,7 @@
 
 struct api;
 struct conf;
+struct provision;
 struct routing;
 struct signalling;
 struct tls_context;
@@ -32,11 +33,15 @@ struct reload {
 	const struct conf *first;
 	struct signalling *signalling;
 	struct api *api;
-	struct tls_context *tls; /* NULL: SIP is not spoken over TLS */
+	struct tls_context *tls;     /* NULL: SIP is not spoken over TLS */
+	struct provision *provision; /* NULL: no rows of the database */
+	char *text;                  /* of the file in force; reload's from then on */
 	struct loop *signalling_loop, *api_loop;
 	/* inside */
 	struct conf *now; /* NULL: the first is in force */
 	struct conf *next;
+	char *next_text;
+	bool is_for_rows, has_rows_waiting;
 	struct routing *routing; /* of next */
 	struct tls_context *next_tls;
 	struct loop_message apply, applied;
@@ -52,6 +57,10 @@ struct reload {
 void reload_init(struct reload *reload);
 /* One that is going on is not disturbed: the file is read when the signal came first. */
 void reload_start(struct reload *reload);
+/* The file in force with the rows of the database as they are now; provision_applied is called in the end. */
+void reload_rows(struct reload *reload);
+/* The configuration in force, for the API thread. */
+const struct conf *reload_conf(const struct reload *reload);
 /* Both threads have ended, everything is still there: messages that are queued do nothing any more. */
 void reload_stop(struct reload *reload);
 /* After signalling_free, which still looks at the configuration. */

@@ -169,4 +169,8 @@ struct auth_credentials {
 int auth_answer(struct auth *auth, const struct sip_message *response, struct view method, struct view uri,
 		const struct auth_credentials *credentials, struct sip_writer *out) WARN_UNUSED;
 
+/* HA1 of an account, as the configuration takes it: the password itself need not be kept. ERR_UNSUPPORTED, ERR_NOMEM. */
+int auth_hash_password(struct view user, struct view realm, struct view password, char ret_md5[AUTH_HEX_SIZE],
+		       char ret_sha256[AUTH_HEX_SIZE]) WARN_UNUSED;
+
 #endif

@@ -157,3 +157,19 @@ size_t digest_hex_size(enum auth_algorithm algorithm)
 {
 	return 2 * hash_sizes[algorithm];
 }
+
+int auth_hash_password(struct view user, struct view realm, struct view password, char ret_md5[AUTH_HEX_SIZE],
+		       char ret_sha256[AUTH_HEX_SIZE])
+{
+	static const uint8_t no_key[AUTH_KEY_SIZE]; /* nothing is signed here */
+	struct digest *digest;
+	int error = digest_new(no_key, &digest);
+
+	if (error)
+		return error;
+	error = digest_ha1(digest, AUTH_MD5, user, realm, password, ret_md5);
+	if (error == 0)
+		error = digest_ha1(digest, AUTH_SHA256, user, realm, password, ret_sha256);
+	digest_free(digest);
+	return error;
+}

@@ -25,11 +25,27 @@ static const config_setting_t *blame(struct conf_loader *loader, const char *pat
 
 const config_setting_t *conf_blame_member(struct conf_loader *loader, const char *path, size_t index, const char *key)
 {
-	const config_setting_t *list = config_lookup(loader->config, path);
-	const config_setting_t *group = list ? config_setting_get_elem(list, (unsigned)index) : NULL;
+	const config_setting_t *list = config_lookup(loader->config, path), *group;
+	size_t own = list ? (size_t)config_setting_length(list) : 0;
+	const char *dot = strrchr(path, '.');
+
+	if (index >= own) {
+		list = conf_rows_of(loader, dot ? dot + 1 : path);
+		index -= own;
+	}
+	group = list ? config_setting_get_elem(list, (unsigned)index) : NULL;
 	const config_setting_t *member = group && key ? config_setting_get_member(group, key) : NULL;
 
 	return member ? member : group;
+}
+
+const config_setting_t *conf_blame_route(struct conf_loader *loader, size_t index, const char *key)
+{
+	/* The default ones stand nowhere, in front of the others. */
+	bool has_defaults = !config_lookup(loader->config, "dialplan.routes");
+	size_t defaults = has_defaults ? CONF_DEFAULT_ROUTES : 0;
+
+	return index >= defaults ? conf_blame_member(loader, "dialplan.routes", index - defaults, key) : NULL;
 }
 
 static int check_pool(struct conf_loader *loader, const struct conf_port_pool *pool, const config_setting_t *setting)
@@ -305,16 +321,22 @@ static int check_dialplan(struct conf_loader *loader)
 		DEFAULT("7777", CONF_ROUTE_ECHO),
 #undef DEFAULT
 	};
+	_Static_assert(ARRAY_LEN(defaults) == CONF_DEFAULT_ROUTES, "conf_blame_route");
 	struct conf_dialplan *dialplan = &loader->conf->dialplan;
+	struct conf_route *routes;
 
 	if (config_lookup(loader->config, "dialplan.routes"))
 		return 0;
 
-	dialplan->routes = arena_alloc(loader->arena, sizeof(defaults));
-	if (!dialplan->routes)
+	routes = arena_alloc(loader->arena, sizeof(defaults) + dialplan->route_count * sizeof(*routes));
+	if (!routes)
 		return ERR_NOMEM;
-	memcpy(dialplan->routes, defaults, sizeof(defaults));
-	dialplan->route_count = ARRAY_LEN(defaults);
+	/* Those that are not of the file come last, as in all lists; check_trunk.c blames by that order. */
+	memcpy(routes, defaults, sizeof(defaults));
+	if (dialplan->route_count > 0)
+		memcpy(routes + ARRAY_LEN(defaults), dialplan->routes, dialplan->route_count * sizeof(*routes));
+	dialplan->routes = routes;
+	dialplan->route_count += ARRAY_LEN(defaults);
 	return 0;
 }
 

@@ -187,7 +187,7 @@ static int check_route(struct conf_loader *loader, size_t index)
 		return 0;
 	if (!find_trunk(conf, route->target, conf->trunk_count) &&
 	    !find_group(conf, route->target, conf->trunk_group_count))
-		return conf_refuse(loader, conf_blame_member(loader, "dialplan.routes", index, "target"),
+		return conf_refuse(loader, conf_blame_route(loader, index, "target"),
 				   "route \"%s\" leads to the trunk \"%s\", which is neither in trunks nor in "
 				   "trunk_groups",
 				   route->pattern, route->target);

@@ -1,4 +1,5 @@
 /* What differs between two configurations, by the rows of the schema: for a reload, which has to say what it cannot change. */
+#include "lib/config/rows.h"
 #include "lib/config/schema.h"
 
 static bool is_group_equal(const struct schema_group *group, const void *a, const void *b);

@@ -239,6 +239,8 @@ struct conf {
 
 struct conf_problem {
 	char text[512]; /* "file:line: sentence", one line */
+	char field[64]; /* the key that is wrong; "" when it is none alone */
+	bool is_row;    /* it is in a row of conf_load_text_with: "database:extensions/1000: sentence" */
 };
 
 /* Reads and checks the file. ERR_NOT_FOUND, ERR_PERMISSION, ERR_IO, ERR_TOO_LONG, ERR_SYNTAX (not libconfig),
@@ -251,10 +253,6 @@ void conf_free(struct conf *conf); /* NULL is allowed */
 /* How many signalling workers there are on a machine with so many cores: sip.workers, or one for each core that the dataplane's
  * workers do not use, 1 at least. Both daemons ask the same. */
 uint32_t conf_signalling_workers(const struct conf *conf, uint32_t cores);
-/* Names each key of the second level ("sip.listen_port", "dialplan.routes") and list of the first ("extensions") that is
- * not the same in both. */
-void conf_compare(const struct conf *a, const struct conf *b, void (*on_difference)(void *arg, const char *path),
-		  void *arg);
 /* Prints the commented sample, conf/voxlane.conf: every key with its help, range and default. */
 void conf_print_sample(FILE *stream);
 

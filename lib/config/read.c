@@ -89,19 +89,23 @@ _Static_assert(sizeof(struct conf_strings) == sizeof(struct conf_addresses) &&
 static int read_group_list(struct conf_loader *loader, const struct schema_row *row, const config_setting_t *setting,
 			   void *base)
 {
-	int length;
+	/* Both kinds of members make one array; either list may be missing. */
+	const config_setting_t *more = row->group->has_where ? conf_rows_of(loader, row->key) : NULL;
+	int own, length;
 	char *array;
 
-	if (!config_setting_is_list(setting))
+	if (setting && !config_setting_is_list(setting))
 		return conf_refuse_type(loader, setting, row);
-	length = config_setting_length(setting);
+	own = setting ? config_setting_length(setting) : 0;
+	length = own + (more ? config_setting_length(more) : 0);
 	if (length > row->max)
-		return conf_refuse_value(loader, setting, row, "is longer than that");
+		return conf_refuse_value(loader, setting ? setting : more, row, "is longer than that");
 	array = arena_alloc(loader->arena, (size_t)length * row->group->size);
 	if (!array)
 		return ERR_NOMEM;
 	for (int i = 0; i < length; i++) {
-		const config_setting_t *member = config_setting_get_elem(setting, (unsigned)i);
+		const config_setting_t *member = i < own ? config_setting_get_elem(setting, (unsigned)i)
+							 : config_setting_get_elem(more, (unsigned)(i - own));
 		int error = read_group(loader, row->group, member, array + (size_t)i * row->group->size);
 
 		if (error)
@@ -178,13 +182,16 @@ static int read_group(struct conf_loader *loader, const struct schema_group *gro
 		error = conf_store_default(loader, &group->rows[i], base);
 		if (error)
 			return error;
-		if (!group->rows[i].fallback && !config_setting_get_member(setting, group->rows[i].key))
-			return conf_refuse(loader, setting, "%s has no %s; add it (%s)",
-					   conf_setting_path(setting, path, sizeof(path)), group->rows[i].key,
-					   group->rows[i].help);
+		if (!group->rows[i].fallback && !config_setting_get_member(setting, group->rows[i].key)) {
+			error = conf_refuse(loader, setting, "%s has no %s; add it (%s)",
+					    conf_setting_path(setting, path, sizeof(path)), group->rows[i].key,
+					    group->rows[i].help);
+			snprintf(loader->problem->field, sizeof(loader->problem->field), "%s", group->rows[i].key);
+			return error;
+		}
 	}
 	if (group->has_where) {
-		snprintf(where, sizeof(where), "%.4100s:%u", loader->path, config_setting_source_line(setting));
+		conf_place(loader, setting, where, sizeof(where));
 		*(const char **)(void *)((char *)base + group->where_offset) = conf_keep(loader, where);
 	}
 	for (int i = 0; i < config_setting_length(setting); i++) {
@@ -195,10 +202,28 @@ static int read_group(struct conf_loader *loader, const struct schema_group *gro
 		if (error)
 			return error;
 	}
+	/* Lists that the file does not have may have members elsewhere. */
+	for (size_t i = 0; i < group->row_count; i++) {
+		const struct schema_row *row = &group->rows[i];
+
+		error = 0;
+		if (row->kind == SCHEMA_LIST && row->group->has_where &&
+		    !config_setting_get_member(setting, row->key) && conf_rows_of(loader, row->key))
+			error = read_group_list(loader, row, NULL, base);
+		if (error)
+			return error;
+	}
 	return 0;
 }
 
 int conf_read(struct conf_loader *loader)
 {
-	return read_group(loader, &schema_root, config_root_setting(loader->config), loader->conf);
+	const struct schema_row *dialplan = find_row(&schema_root, "dialplan");
+	int error = read_group(loader, &schema_root, config_root_setting(loader->config), loader->conf);
+
+	/* A file without the group has no list to put them behind. */
+	if (error == 0 && !config_lookup(loader->config, "dialplan") && conf_rows_of(loader, "routes"))
+		error = read_group_list(loader, find_row(dialplan->group, "routes"), NULL,
+					field(dialplan, loader->conf));
+	return error;
 }

@@ -28,6 +28,7 @@ enum schema_kind {
 	SCHEMA_LIST,      /* a list of groups: a pointer and a count */
 };
 
+struct conf_row;
 struct schema_group;
 
 struct schema_row {
@@ -57,6 +58,10 @@ extern const struct schema_group schema_root;
 struct conf_loader {
 	const char *path;
 	const config_t *config;
+	const config_t *rows_config; /* further members of lists; NULL: none */
+	const struct conf_row *rows; /* one a line of it, from line 2 on, list by list */
+	size_t row_count;
+	const size_t *row_of_line; /* of rows_config */
 	struct arena *arena;
 	struct conf *conf;
 	struct conf_problem *problem;
@@ -64,6 +69,10 @@ struct conf_loader {
 
 /* Writes "file:line: ..." for the setting (NULL: the file as a whole) and returns ERR_INVALID. */
 int conf_refuse(struct conf_loader *loader, const config_setting_t *setting, const char *format, ...) PRINTF(3, 4);
+/* "file:line", or the name of the row that it is in. Returns buffer. */
+const char *conf_place(struct conf_loader *loader, const config_setting_t *setting, char *buffer, size_t buffer_size);
+/* The list of the further members that stands at the same place as `list`; NULL: none. */
+const config_setting_t *conf_rows_of(struct conf_loader *loader, const char *list);
 /* A terminated copy that lives as long as the configuration; NULL when out of memory. */
 const char *conf_keep(struct conf_loader *loader, const char *string);
 /* "sip.listen_port", "dataplane.ports[0].name", into the buffer; returns the buffer. */
@@ -97,6 +106,8 @@ int conf_read(struct conf_loader *loader) WARN_UNUSED;
 int conf_check_trunks(struct conf_loader *loader) WARN_UNUSED;
 /* The setting to blame: the member `key` of the index-th group of the list at path, or that group itself. */
 const config_setting_t *conf_blame_member(struct conf_loader *loader, const char *path, size_t index, const char *key);
+enum { CONF_DEFAULT_ROUTES = 3 };
+const config_setting_t *conf_blame_route(struct conf_loader *loader, size_t index, const char *key);
 /* Fills in what depends on other keys and refuses what contradicts itself. */
 int conf_check(struct conf_loader *loader) WARN_UNUSED;
 

@@ -90,7 +90,9 @@ def test_http_answers_of_the_contract(world):
         checks.true(len(node.get(path)[1][name]) > 0, f"{path} has no {name}")
     checks.equal(len(node.get("/api/v1/node")[1]["media_engine"]["workers"]), 2, "workers")
     for path in node.get("/api/v1/openapi.json")[1]["paths"]:
-        checks.true(node.curl(path.replace("{call_id}", "call-0"))[0] == 200, f"{path} of openapi.json")
+        for parameter, name in (("{call_id}", "call-0"), ("{number}", "1000"), ("{trunk}", "carrier"), ("{route}", "config-1")):
+            path = path.replace(parameter, name)
+        checks.true(node.curl(path)[0] == 200, f"{path} of openapi.json")
 
 
 def test_http_access(world):

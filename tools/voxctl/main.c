@@ -10,12 +10,15 @@ struct options {
 	uint32_t limit;
 	const char *argument; /* NULL: none was given */
 	const char *from;     /* of route; NULL: nobody known */
+	char **arguments;     /* all of them */
+	int argument_count;
 	struct voxctl_trace trace;
 	struct voxctl_cdr cdr;
 };
 
 struct command {
-	const char *name, *argument; /* argument NULL: it has none; in brackets: it may be left out */
+	/* argument NULL: it has none; in brackets: it may be left out; with dots: several */
+	const char *name, *argument;
 	const char *help;
 	enum voxctl_exit (*run)(const struct command *command, const struct options *options);
 	/* for lists */
@@ -96,6 +99,26 @@ static const struct voxctl_column cdr_columns[] = {
 	{"ENDED BY", "hangup_side", false}, {"CAUSE", "cause.text", false},
 	{"CALL", "call_id", false},
 };
+
+static const struct voxctl_column extension_columns[] = {
+	{"NUMBER", "number", false},   {"NAME", "name", false},     {"CONTEXT", "context", false},
+	{"MAX", "max_contacts", true}, {"SOURCE", "source", false}, {"WHERE", "where", false},
+};
+static const struct voxctl_column route_columns[] = {
+	{"ROUTE", "route", false},   {"CONTEXT", "context", false}, {"PATTERN", "pattern", false},
+	{"ACTION", "action", false}, {"TARGET", "target", false},   {"SOURCE", "source", false},
+	{"WHERE", "where", false},
+};
+
+static enum voxctl_exit run_set(const struct command *command, const struct options *options)
+{
+	return voxctl_set(&options->server, options->arguments, options->argument_count, options->is_json);
+}
+
+static enum voxctl_exit run_delete(const struct command *command, const struct options *options)
+{
+	return voxctl_delete(&options->server, options->arguments, options->argument_count);
+}
 
 /* ---- status ---- */
 
@@ -246,6 +269,12 @@ static const struct command commands[] = {
 	 run_cdr, "/api/cdr/recent", "records", "no calls have ended yet", cdr_columns, ARRAY_LEN(cdr_columns)},
 	{"trunks", NULL, "carriers: registration, health, and the addresses of each", run_trunks},
 	{"route", "NUMBER", "where a call to it would go and why; --from an extension or trunk", run_route},
+	{"extensions", NULL, "accounts of phones, of the file and of the database",
+	 LIST("/api/v1/extensions", "extensions", "no extensions", extension_columns)},
+	{"routes", NULL, "the dial plan", LIST("/api/v1/routes", "routes", "no routes", route_columns)},
+	{"set", "WHAT...", "create or change: set extensions 3000 password=... name=Carol (or trunks, routes)",
+	 run_set},
+	{"delete", "WHAT...", "delete what was set: delete extensions 3000", run_delete},
 	{"hangup", "CALL", "end a call (its id stands in `voxctl calls`)", run_hangup, "/api/v1/calls"},
 	{"history", "CALL", "what the state machines of a call and its legs did last", run_history},
 	{"trace", "[on|off]", "the SIP traffic log: all, or --peer, --call, --extension", run_trace},
@@ -391,7 +420,10 @@ int main(int argc, char **argv)
 	if (command->run != run_cdr && voxctl_cdr_is_asked(&options.cdr))
 		return refuse_usage("--number, --from, --to, --disposition, --cause, --csv and --all are not known to",
 				    command->name);
-	if (argc - optind - 1 > (command->argument != NULL) ||
+	options.arguments = argv + optind + 1;
+	options.argument_count = argc - optind - 1;
+	if ((argc - optind - 1 > (command->argument != NULL) &&
+	     !(command->argument && strstr(command->argument, "..."))) ||
 	    (argc - optind - 1 == 0 && command->argument && command->argument[0] != '['))
 		return refuse_usage(command->argument ? "missing or too many arguments of" : "no argument is known to",
 				    command->name);

@@ -45,6 +45,11 @@ struct voxctl_trace {
 enum voxctl_exit voxctl_trace(const struct voxctl_server *server, const struct voxctl_trace *trace, bool is_json);
 enum voxctl_exit voxctl_history(const struct voxctl_server *server, const char *call, bool is_json);
 
+/* ---- conf.c: extensions, trunks and routes ---- */
+/* "extensions", "3000", "name=Carol" ...: what is not said stays as it is. */
+enum voxctl_exit voxctl_set(const struct voxctl_server *server, char **arguments, int count, bool is_json);
+enum voxctl_exit voxctl_delete(const struct voxctl_server *server, char **arguments, int count);
+
 /* ---- cdr.c: records of the database ---- */
 struct voxctl_cdr {
 	const char *number, *from, *to, *disposition, *cause; /* NULL: any */

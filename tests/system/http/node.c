@@ -12,6 +12,7 @@
 
 #include "controlplane/api/api.h"
 #include "controlplane/loop/loop.h"
+#include "controlplane/provision/provision.h"
 #include "controlplane/store/store.h"
 
 enum { CALLS_MAX = 5000 };
@@ -21,6 +22,8 @@ struct node {
 	struct metrics metrics;
 	struct cdr *cdr;
 	struct store *store;
+	struct provision *provision;
+	struct conf *conf;
 	struct api *api;
 	uint32_t call_count;
 	bool is_away, is_stuck;
@@ -238,6 +241,57 @@ static int parse_arguments(int argc, char **argv, struct node *node, struct api_
 	return optind == argc - 1 ? 0 : ERR_INVALID;
 }
 
+/* ---- extensions, trunks and routes: those of a small file and of the database ---- */
+
+static const char conf_text[] = "extensions = ( { number = \"1000\"; password = \"x\"; } );"
+				"trunks = ( { name = \"carrier\"; host = \"192.0.2.5\"; } );";
+
+static int check_rows(void *arg, const struct conf_row *rows, size_t count, struct conf_problem *ret_problem)
+{
+	struct conf *conf = NULL;
+	int error = conf_load_text_with("node.conf", conf_text, rows, count, &conf, ret_problem);
+
+	conf_free(conf);
+	return error;
+}
+
+static void apply_rows(void *arg)
+{
+	struct node *node = arg;
+	struct conf_problem problem;
+	struct conf *conf = NULL;
+	size_t count;
+	const struct conf_row *rows = provision_rows(node->provision, &count);
+	int error = conf_load_text_with("node.conf", conf_text, rows, count, &conf, &problem);
+
+	if (error == 0) {
+		conf_free(node->conf);
+		node->conf = conf;
+	}
+	provision_applied(node->provision, error);
+}
+
+static const struct conf *conf_now(void *arg)
+{
+	return ((struct node *)arg)->conf;
+}
+
+static int start_provision(struct node *node)
+{
+	const struct provision_options options = {.store = node->store,
+						  .loop = node->api_loop,
+						  .check = check_rows,
+						  .apply = apply_rows,
+						  .conf = conf_now,
+						  .arg = node};
+
+	if (provision_open(node->store, node->api_loop, &node->provision) != 0)
+		return ERR_IO;
+	provision_set(node->provision, &options);
+	apply_rows(node);
+	return node->conf ? 0 : ERR_INVALID;
+}
+
 static int start(struct node *node, const char *directory, struct api_options *options)
 {
 	struct cdr_options cdr_options = {
@@ -252,7 +306,10 @@ static int start(struct node *node, const char *directory, struct api_options *o
 		fprintf(stderr, "%s\n", store_problem.text);
 		return ERR_IO;
 	}
+	if (start_provision(node) != 0)
+		return ERR_IO;
 	cdr_options.store = options->store = node->store;
+	options->provision = node->provision;
 	if (cdr_open(&cdr_options, node->start_wall_ms, &node->cdr, &cdr_problem) < 0) {
 		fprintf(stderr, "%s\n", cdr_problem.text);
 		return ERR_IO;
@@ -307,6 +364,8 @@ int main(int argc, char **argv)
 	}
 	api_free(node.api);
 	cdr_close(node.cdr);
+	provision_free(node.provision);
+	conf_free(node.conf);
 	store_close(node.store);
 	loop_signals_fini(&signals);
 	loop_free(node.api_loop);

@@ -108,6 +108,19 @@ class Voxlane:
             connection.close()
         return answer.status, json.loads(body) if "json" in answer.getheader("Content-Type", "") else body
 
+    def send(self, method, path, document=None, **headers):
+        """The answer's status, JSON and headers (names in lower case); if_match="3" becomes If-Match."""
+        connection = http.client.HTTPConnection("127.0.0.1", 8080)
+        connection.sock = self.core.connect("127.0.0.1", 8080, timeout_s=5)
+        connection.sock.settimeout(20)
+        try:
+            connection.request(method, path, json.dumps(document) if document is not None else None,
+                               {name.replace("_", "-"): value for name, value in headers.items()})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read()), {name.lower(): value for name, value in answer.getheaders()}
+        finally:
+            connection.close()
+
     def is_up(self):
         try:
             return self.get("/health")[0] == 200

@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include "lib/config/config.h"
+#include "lib/config/rows.h"
 
 #include <unistd.h>
 
@@ -208,6 +209,100 @@ static void test_config_quickstart_loads(void **state)
 	conf_free(conf);
 }
 
+static void add_shown(void *arg, const struct conf_key *key, const struct conf_member_value *value)
+{
+	if (key->kind == CONF_KIND_TEXT && value->text[0] && !key->choices)
+		text_printf(arg, "%s=%s ", key->key, value->text);
+	if (key->kind == CONF_KIND_NUMBER && value->number)
+		text_printf(arg, "%s=%lld ", key->key, (long long)value->number);
+	if (key->kind == CONF_KIND_TEXTS && value->texts.len > 0)
+		text_printf(arg, "%s=%s ", key->key, value->texts.at[0]);
+}
+
+static const char *shown(const struct conf *conf, enum conf_list list, size_t index)
+{
+	static char buffer[512];
+	struct text text;
+
+	text_init(&text, buffer, sizeof(buffer));
+	conf_walk_member(conf, list, index, add_shown, &text);
+	return buffer;
+}
+
+static void test_config_rows_stand_behind_those_of_the_file(void **state)
+{
+	static const struct conf_row rows[] = {
+		{"routes", "r1", "{ pattern = \"5555\"; target = \"2000\"; times = ( \"Mon\" ); }"},
+		{"extensions", "2000", "{ number = \"2000\"; password = \"x\"; max_contacts = 3L; }"},
+		{"extensions", "3000", "{ number = \"3000\"; password = \"y\"; }"},
+	};
+	static const char *const files[] = {
+		"extensions = ( { number = \"1000\"; password = \"p\"; } );",
+		"extensions = ( { number = \"1000\"; password = \"p\"; } ); dialplan: { default_context = "
+		"\"from-internal\"; };",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		struct conf_problem problem;
+		struct conf *conf = NULL;
+
+		if (conf_load_text_with("a.conf", files[i], rows, ARRAY_LEN(rows), &conf, &problem))
+			fail_msg("refused: %s", problem.text);
+		assert_int_equal(conf_list_len(conf, CONF_LIST_EXTENSIONS), 3);
+		assert_string_equal(conf_list_where(conf, CONF_LIST_EXTENSIONS, 0), "a.conf:1");
+		assert_string_equal(conf_list_where(conf, CONF_LIST_EXTENSIONS, 2), "database:extensions/3000");
+		assert_string_equal(shown(conf, CONF_LIST_EXTENSIONS, 1),
+				    "number=2000 password=x context=from-internal max_contacts=3 ");
+		/* The default routes stay, since the file has none. */
+		assert_int_equal(conf_list_len(conf, CONF_LIST_ROUTES), 4);
+		assert_string_equal(conf_list_where(conf, CONF_LIST_ROUTES, 0), "default");
+		assert_string_equal(conf_list_where(conf, CONF_LIST_ROUTES, 3), "database:routes/r1");
+		assert_string_equal(shown(conf, CONF_LIST_ROUTES, 3),
+				    "pattern=5555 context=from-internal target=2000 code=404 times=Mon ");
+		conf_free(conf);
+	}
+}
+
+static void test_config_bad_rows_are_named(void **state)
+{
+	static const struct {
+		struct conf_row row;
+		const char *problem, *field;
+	} rows[] = {
+		{{"extensions", "3", "{ number = \"3\"; password = \"x\"; colour = 1; }"},
+		 "database:extensions/3: unknown key extensions[0].colour;",
+		 "colour"},
+		{{"extensions", "3", "{ number = \"3\"; }"},
+		 "database:extensions/3: extension \"3\" has no password",
+		 ""},
+		{{"extensions", "1000", "{ number = \"1000\"; password = \"x\"; }"},
+		 "database:extensions/1000: extension \"1000\" is there twice; the other one is at a.conf:1",
+		 "number"},
+		{{"extensions", "3", "{ number = \"3\"; password = \"x\"; max_contacts = 4294967297L; }"},
+		 "database:extensions/3: extensions[0].max_contacts = 4294967297 is out of range",
+		 "max_contacts"},
+		{{"routes", "r", "{ pattern = \"9\"; action = \"trunk\"; target = \"t\"; }"},
+		 "database:routes/r: route \"9\" leads to the trunk \"t\"",
+		 "target"},
+		{{"trunks", "t", "{ name = \"t\"; host = \"h h\"; }"}, "database:trunks/t: ", "host"},
+		{{"extensions", "3", "{ number = "}, "database:extensions/3: syntax error", ""},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct conf_problem problem;
+		struct conf *conf = NULL;
+
+		assert_int_not_equal(conf_load_text_with("a.conf",
+							 "extensions = ( { number = \"1000\"; password = \"p\"; } );",
+							 &rows[i].row, 1, &conf, &problem),
+				     0);
+		if (strncmp(problem.text, rows[i].problem, strlen(rows[i].problem)) != 0 ||
+		    strcmp(problem.field, rows[i].field) != 0 || !problem.is_row)
+			fail_msg("%zu: %s (%s)", i, problem.text, problem.field);
+		assert_null(conf);
+	}
+}
+
 static void add_difference(void *arg, const char *path)
 {
 	text_printf(arg, "%s ", path);
@@ -257,6 +352,8 @@ int main(void)
 		cmocka_unit_test(test_config_sample_loads_with_and_without_its_examples),
 		cmocka_unit_test(test_config_sample_in_the_repository_is_the_schema),
 		cmocka_unit_test(test_config_quickstart_loads),
+		cmocka_unit_test(test_config_rows_stand_behind_those_of_the_file),
+		cmocka_unit_test(test_config_bad_rows_are_named),
 		cmocka_unit_test(test_config_differences_are_named),
 	};
 
