@@ -90,11 +90,10 @@ struct conf_media {
 	unsigned mode;              /* enum conf_media_mode */
 	struct conf_strings codecs; /* that parties are offered beside each other's, best first; empty: the usual */
 	struct conf_port_pool port_pool;
-	uint32_t rtp_timeout_s; /* 0: never */
+	uint32_t rtp_timeout_s, packet_rate_limit; /* 0: never; 0: any number a second */
 	uint8_t dscp;
-	uint32_t packet_rate_limit; /* RTP packets a second into one stream; 0: any */
-	const char *segment;        /* path of the shared segment */
-	unsigned srtp;              /* enum conf_srtp, of whom nothing else is said */
+	const char *segment; /* path of the shared segment */
+	unsigned srtp;       /* enum conf_srtp, of whom nothing else is said */
 	struct conf_strings srtp_suites;
 	unsigned srtp_clear_signalling; /* enum conf_clear_keys */
 	/* what the checks make of it */
