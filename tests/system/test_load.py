@@ -7,7 +7,7 @@ from lib.sipp import Sipp
 from lib.voxlane import CORE4, Voxlane
 
 CALLS, RATE, HOLD_MS = 100, 25, 20000
-KERNEL_LOSS = 0.02
+KERNEL_LOSS = 0.05
 
 
 def memory_mb(process):
