@@ -2,6 +2,7 @@
  * is told as our address. */
 #include "controlplane/tls/tls.h"
 #include "controlplane/transport/transport_private.h"
+#include "lib/stun/stun.h"
 
 static const struct {
 	const char *name, *parameter;
@@ -47,30 +48,6 @@ bool transport_flow_is_on(const struct transport_flow *flow, const struct transp
 							   net_endpoint_is_equal(&flow->remote, &closed->remote)));
 }
 
-/* CR, LF and NUL alone: what phones send to keep a NAT's door open. */
-static bool is_keep_alive(const char *bytes, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		if (bytes[i] != '\r' && bytes[i] != '\n' && bytes[i] != '\0')
-			return false;
-	return true;
-}
-
-void transport_receive(struct transport *transport, const struct transport_flow *flow, char *bytes, size_t size)
-{
-	transport->stats.received++;
-	transport->stats.received_bytes += size;
-	transport->stats.kinds[flow->kind].received++;
-	transport->stats.kinds[flow->kind].received_bytes += size;
-	if (is_keep_alive(bytes, size)) {
-		transport->stats.keep_alives++;
-		return;
-	}
-	if (transport->observer.on_message)
-		transport->observer.on_message(transport->observer.arg, false, flow, (struct view){bytes, size});
-	transport->receiver.on_message(transport->receiver.arg, flow, bytes, size);
-}
-
 /* How well a listener serves our address `local`: 0 not at all. port 0: any. */
 static unsigned listener_fits(const struct transport_listen *listen, enum transport_kind kind,
 			      const struct net_address *local, uint16_t port)
@@ -100,6 +77,48 @@ static const struct transport_listen *best_listener(const struct transport *tran
 		}
 	}
 	return best;
+}
+
+/* CR, LF and NUL alone: what phones send to keep a NAT's door open. */
+static bool is_keep_alive(const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i] != '\r' && bytes[i] != '\n' && bytes[i] != '\0')
+			return false;
+	return true;
+}
+
+/* RFC 5626 4.4.2: phones ask from where they are seen, which keeps their NAT's door open. */
+static void answer_stun(struct transport *transport, const struct transport_flow *flow, struct view request)
+{
+	const struct transport_listen *from =
+		best_listener(transport, flow->kind, &flow->local.address, flow->local.port);
+	uint8_t answer[STUN_ANSWER_MAX];
+	size_t size = stun_answer(request, &flow->remote, answer);
+
+	if (size > 0 && from &&
+	    transport->make->send(transport, from, flow, (struct view){(const char *)answer, size}) != 0)
+		transport->stats.send_errors++;
+}
+
+void transport_receive(struct transport *transport, const struct transport_flow *flow, char *bytes, size_t size)
+{
+	transport->stats.received++;
+	transport->stats.received_bytes += size;
+	transport->stats.kinds[flow->kind].received++;
+	transport->stats.kinds[flow->kind].received_bytes += size;
+	if (flow->kind == TRANSPORT_UDP && stun_is((struct view){bytes, size})) {
+		transport->stats.keep_alives++;
+		answer_stun(transport, flow, (struct view){bytes, size});
+		return;
+	}
+	if (is_keep_alive(bytes, size)) {
+		transport->stats.keep_alives++;
+		return;
+	}
+	if (transport->observer.on_message)
+		transport->observer.on_message(transport->observer.arg, false, flow, (struct view){bytes, size});
+	transport->receiver.on_message(transport->receiver.arg, flow, bytes, size);
 }
 
 const struct transport_listen *transport_listener(const struct transport *transport, size_t index)

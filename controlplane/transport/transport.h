@@ -19,7 +19,8 @@
  * keep the timers waiting; TRANSPORT_ROUTES_MAX routes are remembered, for TRANSPORT_ROUTE_MS. Connections: see the
  * constants; a peer that does not end its first message, trickles a later one, says nothing, does not read, or sends
  * what has no end is cut off; so is one that begins TLS and does not finish it, of whom there may be few at a time. RFC 3581
- * (answers leave from where the request arrived), RFC 5626 4.4.1 (keep-alives are answered or swallowed here).
+ * (answers leave from where the request arrived), RFC 5626 4.4 (keep-alives, STUN among them, are answered
+ * or swallowed here).
  *
  * TLS: who connects to us gets our certificate, and shows one if the context asks for it. Whom we connect to is verified: by
  * the name that flow.peer stands for, else by its address. What goes to one name never uses a connection to another.

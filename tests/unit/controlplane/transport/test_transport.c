@@ -124,6 +124,27 @@ static void test_transport_swallows_keep_alives(void **state)
 	close(fd);
 }
 
+static void test_transport_answers_stun(void **state)
+{
+	static const char request[] = "\x00\x01\x00\x00\x21\x12\xa4\x42"
+				      "0123456789ab";
+	char answer[64];
+	int fd;
+
+	assert_int_equal(open_at("127.0.0.1:0"), 0);
+	fd = phone("127.0.0.1");
+	assert_int_equal(send(fd, request, 20, 0), 20);
+	loop_turn(fixture->loop, 1000);
+	assert_int_equal(recv(fd, answer, sizeof(answer), MSG_DONTWAIT), 32);
+	assert_memory_equal(answer,
+			    "\x01\x01\x00\x0c\x21\x12\xa4\x42"
+			    "0123456789ab",
+			    20);
+	assert_int_equal(fixture->messages, 0);
+	assert_int_equal(transport_stats(fixture->transport)->keep_alives, 1);
+	close(fd);
+}
+
 static void test_transport_carries_the_largest(void **state)
 {
 	static char large[65507];
@@ -250,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_transport_answers_from_the_address_asked),
 		TEST(test_transport_swallows_keep_alives),
+		TEST(test_transport_answers_stun),
 		TEST(test_transport_carries_the_largest),
 		TEST(test_transport_start_errors),
 		TEST(test_transport_chooses_its_address),
