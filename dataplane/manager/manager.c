@@ -131,6 +131,7 @@ static void free_contexts(struct worker *worker)
 	for (uint32_t s = 0; table && s < table->high; s++) {
 		secure_context_free(table->at[s].secure_in);
 		secure_context_free(table->at[s].secure_out);
+		secure_context_free(table->at[s].secure_before);
 	}
 }
 

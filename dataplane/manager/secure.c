@@ -30,7 +30,7 @@ int manager_secure(struct manager *manager, struct stream_wish *wish)
 {
 	int error = context_new(manager, SECURE_UNPROTECT, &wish->set.key_in, &wish->secure_in);
 
-	wish->secure_out = NULL;
+	wish->secure_out = wish->secure_spare = NULL;
 	if (!error)
 		error = context_new(manager, SECURE_PROTECT, &wish->set.key_out, &wish->secure_out);
 	explicit_bzero(&wish->set.key_in, sizeof(wish->set.key_in));
@@ -44,5 +44,6 @@ void manager_secure_free(struct stream_wish *wish)
 {
 	secure_context_free(wish->secure_in);
 	secure_context_free(wish->secure_out);
-	wish->secure_in = wish->secure_out = NULL;
+	secure_context_free(wish->secure_spare);
+	wish->secure_in = wish->secure_out = wish->secure_spare = NULL;
 }

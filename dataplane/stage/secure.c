@@ -35,6 +35,61 @@ static struct secure_job job_of(struct rte_mbuf *packet, struct secure_context *
 	};
 }
 
+static bool has_key_before(const struct stage_context *context, const struct stream *stream)
+{
+	return stream->secure_before && context->now_tsc < stream->before_until_tsc;
+}
+
+/* One packet with one key; a packet that does not authenticate is as it was afterwards. */
+static bool attempt(struct stage_context *context, struct rte_mbuf *packet, struct secure_job *job,
+		    struct secure_context *keys)
+{
+	uint8_t *bytes = rte_pktmbuf_mtod_offset(packet, uint8_t *, packet_meta(packet)->payload_offset);
+	uint16_t size = packet_meta(packet)->payload_size;
+
+	*job = job_of(packet, keys);
+	memcpy(context->original, bytes, size);
+	secure_add(context->engine, job);
+	secure_finish(context->engine);
+	if (job->verdict == SECURE_OK)
+		return true;
+	memcpy(bytes, context->original, size);
+	return false;
+}
+
+/* For a while after a new key: with it, with it from roll-over counter 0 on (RFC 3711 keeps the counter, many phones begin anew),
+ * or with the one before. */
+static void unprotect_in_overlap(struct stage_context *context, struct rte_mbuf *packet, struct secure_job *job)
+{
+	struct stream *stream = packet_meta(packet)->stream;
+	enum secure_verdict verdict;
+	uint8_t aside;
+	bool is_ours;
+
+	*job = job_of(packet, stream->secure_in);
+	if (job->size > sizeof(context->original)) {
+		job->verdict = SECURE_MALFORMED;
+		return;
+	}
+	is_ours = attempt(context, packet, job, stream->secure_in);
+	verdict = job->verdict;
+	if (!is_ours && stream->is_rekeyed && verdict == SECURE_AUTH_FAILED && !job->is_rtcp) {
+		aside = secure_context_set_aside(stream->secure_in);
+		is_ours = attempt(context, packet, job, stream->secure_in);
+		secure_context_put_back(stream->secure_in, aside);
+	}
+	if (is_ours) {
+		stream->before_until_tsc =
+			stream->is_rekeyed ? context->now_tsc + context->rekeyed_tsc : stream->before_until_tsc;
+		stream->is_rekeyed = false;
+		return;
+	}
+	if (verdict == SECURE_REPLAY)
+		job->verdict = verdict;
+	else
+		attempt(context, packet, job, stream->secure_before);
+}
+
 /* Every packet of a secure stream through the engine; their reasons afterwards, STREAM_ADMITTED for the others. */
 static void compute(struct stage_context *context, struct burst *burst, bool is_out, enum drop_reason *ret_reasons)
 {
@@ -57,6 +112,10 @@ static void compute(struct stage_context *context, struct burst *burst, bool is_
 		context->jobs[i].context = NULL;
 		if (!is_secure(meta, is_out) || !keys)
 			continue;
+		if (unlikely(!is_out && has_key_before(context, meta->stream))) {
+			unprotect_in_overlap(context, burst->packets[i], &context->jobs[i]);
+			continue;
+		}
 		context->jobs[i] = job_of(burst->packets[i], keys);
 		secure_add(context->engine, &context->jobs[i]);
 	}

@@ -19,8 +19,9 @@
 #include "dataplane/port/port.h"
 #include "dataplane/stream/stream.h"
 
-#define BURST_RECEIVE 32
-#define BURST_MAX     64 /* a burst may grow: LANE_FORK copies packets */
+#define BURST_RECEIVE     32
+#define STREAM_REKEYED_MS 1000 /* so long the key before is heard when the new one was */
+#define BURST_MAX         64   /* a burst may grow: LANE_FORK copies packets */
 
 struct burst {
 	uint16_t count;
@@ -87,6 +88,8 @@ struct stage_context {
 	uint8_t owners[BURST_MAX];    /* scratch of lookup */
 	struct secure_engine *engine; /* of SRTP; NULL: the processor cannot */
 	struct secure_job jobs[BURST_MAX];    /* scratch of protect and unprotect */
+	uint64_t rekeyed_tsc;                 /* STREAM_REKEYED_MS */
+	uint8_t original[PORT_DATA_SIZE];     /* scratch of unprotect */
 	struct rte_mbuf *free[2 * BURST_MAX]; /* dropped packets, given back in one go */
 	struct stage_transmit_buffer transmit[PORT_MAX];
 };

@@ -4,6 +4,8 @@
 
 #include "dataplane/stream/stream.h"
 
+#define STREAM_REKEY_MS 10000 /* so long the key before is heard, when nothing comes with the new one */
+
 /* graph.c */
 void stream_slot_touch(struct stream_table *table, uint32_t slot);
 void stream_graph_link(struct stream_table *table, struct stream *stream, const struct shm_stream_id *id);

@@ -45,19 +45,51 @@ static void open_again(struct stream_table *table, struct stream *stream, uint64
 	stream->rtp_way.has_interim = stream->rtcp_way.has_interim = 0;
 }
 
-/* The context of a new key, in exchange for the old one. */
-static void take_context(struct secure_context **own, struct secure_context **given, bool goes_on)
+static bool is_same_key(const struct secure_context *a, const struct secure_context *b)
 {
-	struct secure_context *old = *own;
+	return a && b && memcmp(secure_context_key(a), secure_context_key(b), sizeof(struct secure_key)) == 0;
+}
 
-	/* The same key must never begin anew: its indexes are used. */
-	if (old && *given &&
-	    memcmp(secure_context_key(old), secure_context_key(*given), sizeof(struct secure_key)) == 0)
+static void swap(struct secure_context **a, struct secure_context **b)
+{
+	struct secure_context *kept = *a;
+
+	*a = *b;
+	*b = kept;
+}
+
+/* What we send with: the same key must never begin anew, since its indexes are used; another one goes on where this is. */
+static void take_out(struct stream *stream, struct stream_wish *wish, bool goes_on)
+{
+	if (is_same_key(stream->secure_out, wish->secure_out))
 		return;
-	if (old && *given && goes_on)
-		secure_context_inherit(*given, old);
-	*own = *given;
-	*given = old;
+	if (stream->secure_out && wish->secure_out && goes_on)
+		secure_context_inherit(wish->secure_out, stream->secure_out);
+	swap(&stream->secure_out, &wish->secure_out);
+}
+
+/* What the peer sends with: packets with the key before are still on their way, and go on coming until it has our answer. */
+static void take_in(const struct stream_table *table, struct stream *stream, struct stream_wish *wish, bool goes_on,
+		    uint64_t now_tsc)
+{
+	if (is_same_key(stream->secure_in, wish->secure_in))
+		return;
+	if (!stream->secure_in || !wish->secure_in || !goes_on) {
+		swap(&stream->secure_in, &wish->secure_in);
+		swap(&stream->secure_before, &wish->secure_spare);
+		stream->is_rekeyed = false;
+		return;
+	}
+	if (is_same_key(stream->secure_before, wish->secure_in)) {
+		/* It comes back, with what was seen of it. */
+		swap(&stream->secure_in, &stream->secure_before);
+	} else {
+		secure_context_inherit(wish->secure_in, stream->secure_in);
+		swap(&stream->secure_before, &stream->secure_in);
+		swap(&stream->secure_in, &wish->secure_in);
+	}
+	stream->is_rekeyed = true;
+	stream->before_until_tsc = now_tsc + stream_ms_to_tsc(table, STREAM_REKEY_MS);
 }
 
 bool stream_set(struct stream_table *table, struct stream_wish *wish, uint64_t now_tsc)
@@ -75,6 +107,11 @@ bool stream_set(struct stream_table *table, struct stream_wish *wish, uint64_t n
 	/* Naming the address that was learned (a control plane that came back does) is no change either. */
 	stays = !is_new && (stream_peer_is_equal(&signalled, &stream->signalled) ||
 			    (stream->latch == STREAM_LATCHED && stream_peer_is_equal(&signalled, &stream->peer)));
+	if (!is_new && stream->latch == STREAM_LATCHED && (set->flags & ~stream->flags & SHM_STREAM_SECURE)) {
+		/* Who was learned in the clear may be anybody; but nobody is barred for it. */
+		open_again(table, stream, now_tsc);
+		stream->barred = (struct stream_peer){0};
+	}
 	stream->signalled = signalled;
 	stream->signalled_rtcp = stream_peer_of(&set->remote_rtcp);
 	if (!(set->flags & SHM_STREAM_LEARN)) {
@@ -86,8 +123,9 @@ bool stream_set(struct stream_table *table, struct stream_wish *wish, uint64_t n
 	}
 	if (stream->latch != STREAM_LATCHED)
 		stream->peer = signalled;
-	take_context(&stream->secure_in, &wish->secure_in, stays);
-	take_context(&stream->secure_out, &wish->secure_out, stays);
+	wish->secure_spare = NULL;
+	take_in(table, stream, wish, stays, now_tsc);
+	take_out(stream, wish, stays);
 	stream->flags = set->flags;
 	stream->dscp = set->dscp;
 	stream->audio = set->audio;

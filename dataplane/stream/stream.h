@@ -5,7 +5,6 @@
  * counted). A relayed packet touches lines 0 and 1 of the stream it arrived on and line 3 of the stream it leaves by (the
  * sink). The rest is cold. The table is one piece of memory, mapped at the start and never given back: a slot number is an address, nothing
  * is allocated while calls come and go, and pages nobody used cost nothing.
- *
  * The look-up table [address][UDP port] -> {worker, slot, is it the RTCP port} is one for the process.
  *
  * Who is the peer (peer.c). Without SHM_STREAM_LEARN: exactly the signalled address. With it, three states:
@@ -21,7 +20,6 @@
  * STREAM_SSRC_SILENCE_MS (DROP_SSRC until then), so that who forges the peer's address cannot break into a stream that
  * is talking. RTCP: from the RTP source itself, from the signalled RTCP address, or, once latched, from another port of
  * the latched host if it carries the stream's SSRC (that port is then learned; not with mux).
- *
  * Secure streams: what does not authenticate is dropped before any of these rules sees it. Keys: README.
  *
  * Threads: a table belongs to its worker: every function that takes one is called by that worker, in its turn. The
@@ -114,7 +112,7 @@ struct stream {
 	struct stream_peer barred;
 	uint64_t barred_until_tsc;
 	struct stream_peer signalled, signalled_rtcp;
-	uint64_t programmed_tsc;
+	uint64_t programmed_tsc, before_until_tsc;
 	uint64_t timeout_tsc; /* 0: never */
 	uint32_t rate_limit;  /* RTP packets a second that the peer may send; 0: any */
 	uint32_t slot;
@@ -124,13 +122,15 @@ struct stream {
 	uint32_t first_listener;                 /* of those that name this slot */
 	uint32_t next_listener, previous_listener;
 	struct secure_context *secure_in, *secure_out; /* of SECURE streams; NULL: no key yet */
+	struct secure_context *secure_before;          /* the key before secure_in, heard until then; or NULL */
 	struct stream_reports reports_of;              /* what RTCP said, and our own reports (report.h) */
 	struct shm_audio audio;                        /* of its peer */
 	uint8_t dscp;
 	uint8_t signalled_run;   /* consecutive packets from the signalled address while open */
 	uint16_t signalled_next; /* sequence number that would be the next of them */
-	bool is_row_old;         /* something but the counters changed since the row was written */
-	uint64_t published;      /* what the counters added up to then */
+	bool is_rekeyed,
+		is_row_old; /* nothing authenticated with this secure_in yet; not only counters changed since the row */
+	uint64_t published; /* what the counters added up to then */
 } CACHE_ALIGNED;
 
 _Static_assert(offsetof(struct stream, rtp_in) == 1 * CACHE_LINE, "line 0 is what reception reads");
@@ -214,7 +214,8 @@ enum stream_conversion stream_conversion(const struct shm_audio *from, const str
 struct stream_wish {
 	struct shm_stream_set set;              /* checked: slot free or of that generation, port free */
 	uint32_t rtp_neighbour, rtcp_neighbour; /* next hops of the signalled addresses, or STREAM_NO_NEIGHBOUR */
-	struct secure_context *secure_in, *secure_out; /* fresh; after stream_set what is not used (any more) */
+	/* fresh, and NULL; after stream_set what is not used (any more) */
+	struct secure_context *secure_in, *secure_out, *secure_spare;
 };
 /* Creates the stream or makes it what the wish says. Its counters stay, and its peer if the signalled address did not
  * change. True when the neighbours of the wish are used from now on; false: it sends to a latched address and keeps the

@@ -19,7 +19,8 @@ static void carry_out(struct worker *worker, struct worker_operation *operation)
 		stream_count(stream, &clock, &operation->final);
 		operation->wish.secure_in = stream->secure_in;
 		operation->wish.secure_out = stream->secure_out;
-		stream->secure_in = stream->secure_out = NULL;
+		operation->wish.secure_spare = stream->secure_before;
+		stream->secure_in = stream->secure_out = stream->secure_before = NULL;
 		stream_del(&context->table, stream);
 		break;
 	case WORKER_STREAM_NEIGHBOURS:

@@ -54,6 +54,7 @@ int worker_new(const struct worker_setup *setup, struct worker **ret_worker)
 		worker->rows = shm_segment_rows(setup->segment, setup->index);
 		worker->published = &shm_segment_worker(setup->segment, setup->index)->counters;
 	}
+	context->rekeyed_tsc = STREAM_REKEYED_MS * worker->tsc_hz / 1000;
 	error = rings_new(worker, setup->index);
 	if (error == 0)
 		error = secure_engine_new(&context->engine);

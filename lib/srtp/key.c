@@ -170,7 +170,8 @@ int secure_context_set_roc(struct secure_context *context, uint32_t ssrc, uint32
 
 void secure_context_inherit(struct secure_context *context, const struct secure_context *old)
 {
-	/* The new key makes every index new, so nothing counts as seen. SRTCP's index goes on where we count it. */
+	/* The new key makes every index new, so nothing counts as seen of the peer; SRTCP's index goes on where we count it.
+	 * What we sent once is not sent again even so: then a key that came back would give nothing away. */
 	for (unsigned i = 0; i < old->source_count; i++) {
 		struct secure_source *source = &context->sources[i];
 
@@ -178,9 +179,24 @@ void secure_context_inherit(struct secure_context *context, const struct secure_
 		source->rtp.highest = old->sources[i].rtp.highest;
 		source->rtp.has_any = old->sources[i].rtp.has_any;
 		if (context->direction == SECURE_PROTECT) {
+			memset(source->rtp.seen, 0xff, sizeof(source->rtp.seen));
 			source->rtcp.highest = old->sources[i].rtcp.highest;
 			source->rtcp.has_any = old->sources[i].rtcp.has_any;
 		}
 	}
 	context->source_count = old->source_count;
+}
+
+uint8_t secure_context_set_aside(struct secure_context *context)
+{
+	uint8_t aside = context->source_count;
+
+	context->source_count = 0;
+	return aside;
+}
+
+void secure_context_put_back(struct secure_context *context, uint8_t aside)
+{
+	if (context->source_count == 0)
+		context->source_count = aside;
 }

@@ -12,7 +12,7 @@
  * window, is SECURE_REPLAY on the way out too (relayed duplicates are).
  * Several SSRCs: SECURE_SOURCES_MAX per context; one more is SECURE_FULL until a new key comes. Forgetting the oldest would
  * forget its replay window, and with it what was recorded earlier could be played again.
- * Re-key: secure_context_inherit takes the roll-over counters over (RFC 3711 3.3.1: they are not reset), not the windows.
+ * Re-key: secure_context_inherit takes the roll-over counters over (RFC 3711 3.3.1: they are not reset), not the peer's windows.
  *
  * Threads: a context and an engine belong to one thread at a time. Ownership: contexts are memory of the caller's; nothing is
  * allocated but in the two _new functions. Jobs and packets stay the caller's and must stay in place until secure_finish.
@@ -69,8 +69,12 @@ int secure_context_new(struct secure_engine *engine, enum secure_direction direc
 		       struct secure_context **ret_context) WARN_UNUSED;
 void secure_context_free(struct secure_context *context); /* wipes it; NULL is allowed */
 const struct secure_key *secure_context_key(const struct secure_context *context);
-/* The SSRCs of `old` go on in `context`, which is fresh. */
+/* The SSRCs of `old` go on in `context`, which is fresh. Sending, nothing at or before an index that `old` sent is sent again. */
 void secure_context_inherit(struct secure_context *context, const struct secure_context *old);
+/* For a peer that counts from 0 again with a new key: forgets the SSRCs until they are put back, which what authenticated in
+ * between prevents. Returns what to put back. */
+uint8_t secure_context_set_aside(struct secure_context *context);
+void secure_context_put_back(struct secure_context *context, uint8_t aside);
 /* The roll-over counter with which the SSRC starts, for a stream that is joined late. ERR_FULL, ERR_EXISTS. */
 int secure_context_set_roc(struct secure_context *context, uint32_t ssrc, uint32_t roc) WARN_UNUSED;
 void secure_context_prefetch(const struct secure_context *context);

@@ -30,6 +30,7 @@ module g711.so
 module sndfile.so
 module aufile.so
 module aubridge.so
+module srtp.so
 module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
@@ -49,7 +50,7 @@ class Phone:
     control_next = 4440
 
     def __init__(self, host, name, user, server, address, password="", speech="", port=5060, register=True, answer="manual",
-                 codecs="PCMU/8000/1", rtcp_mux=False, transport="udp", authority=""):
+                 codecs="PCMU/8000/1", rtcp_mux=False, transport="udp", srtp="", authority=""):
         """`server` is where it registers and whom it asks to call; "" is nobody (phone to phone). answer: manual or auto.
         authority: a PEM file whose signature it wants to see on the server's certificate (TLS)."""
         Phone.control_next += 1
@@ -68,6 +69,7 @@ class Phone:
         domain = bracket(server) if server else f"{bracket(address)}:{port}"
         account = f"<sip:{user}@{domain};transport={transport}>;answermode={answer};audio_codecs={codecs};auth_user={user};auth_pass={password}"
         account += f';outbound="sip:{domain};transport={transport}"' if transport != "udp" else ""
+        account += f";mediaenc={srtp}" if srtp else ""
         account += ";regint=60" if server and register else ";regint=0"
         with open(os.path.join(self.folder, "accounts"), "w", encoding="utf-8") as file:
             file.write(account + "\n")

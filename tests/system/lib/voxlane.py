@@ -20,15 +20,15 @@ CONTROLPLANE = os.path.join(BUILD, "controlplane", "voxlane-controlplane")
 
 CONFIG = """sip: {{ listen_ip = "{listen}"; transport = [ {transport} ]; ring_timeout = {ring_timeout}; max_concurrent_calls = {calls}; realm = "voxlane"; {sip} }};
 store: {{ url = "{store}"; }};
-media: {{ rtp_timeout = {rtp_timeout}; segment = "{segment}"; }};
+media: {{ rtp_timeout = {rtp_timeout}; segment = "{segment}"; {media} }};
 cdr: {{ output_dir = "{cdr}"; }};
 logging: {{ level = "DEBUG"; sip_traffic_dir = "{traffic}"; }};
 dataplane: {{ workers = {workers}; ports = (
 	{{ name = "lan"; driver = "{driver}"; device = "lan"; addresses = [ "{core4}", "{core6}" ]; }}
 ); }};
 extensions = (
-	{{ number = "1000"; password = "test1000"; name = "Alice"; }},
-	{{ number = "2000"; password = "test2000"; name = "Bob"; }}
+	{{ number = "1000"; password = "test1000"; name = "Alice"; {alice} }},
+	{{ number = "2000"; password = "test2000"; name = "Bob"; {bob} }}
 );
 """
 
@@ -63,7 +63,7 @@ class Voxlane:
         self.config = world.path("voxlane.conf")
         values = {"listen": "0.0.0.0", "transport": '"udp"', "ring_timeout": 60, "calls": 1000, "rtp_timeout": 60, "workers": 1,
                   "driver": "af_xdp", "core4": CORE4, "core6": CORE6, "cdr": world.path("cdr"), "segment": self.segment,
-                  "store": f"sqlite:{world.path('voxlane.db')}", "traffic": world.path("traffic"), "sip": ""}
+                  "store": f"sqlite:{world.path('voxlane.db')}", "traffic": world.path("traffic"), "sip": "", "media": "", "alice": "", "bob": ""}
         values.update(options)
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(**values) + values.get("config", ""))

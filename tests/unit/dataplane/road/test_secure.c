@@ -68,7 +68,8 @@ static void leg_free(struct leg *leg)
 {
 	secure_context_free(leg->stream->secure_in);
 	secure_context_free(leg->stream->secure_out);
-	leg->stream->secure_in = leg->stream->secure_out = NULL;
+	secure_context_free(leg->stream->secure_before);
+	leg->stream->secure_in = leg->stream->secure_out = leg->stream->secure_before = NULL;
 	if (leg->suite) {
 		srtp_peer_free(&leg->sends);
 		srtp_peer_free(&leg->receives);
@@ -283,37 +284,183 @@ static void test_secure_latches_after_authentication(void **state)
 	leg_free(&legs[1]);
 }
 
-/* A new key: what is protected with the old one is nothing any more, the new one is heard; the same again changes nothing. */
-static void test_secure_rekey(void **state)
+/* A new key for what the phone sends; what is not used of the wish is freed. */
+static void rekey(struct leg *leg, unsigned suite, uint8_t seed)
 {
-	struct secure_key in = srtp_peer_key(SECURE_AEAD_AES_128_GCM, 50, 0);
+	struct stream_wish wish = leg->wish;
+
+	give_keys(&wish, suite, seed);
+	road_set(&wish);
+	secure_context_free(wish.secure_spare);
+	wish_free(&wish);
+}
+
+static void test_secure_same_key_again(void **state)
+{
 	struct leg legs[2];
 	struct secure_context *used;
-	struct stream_wish wish;
 
 	leg_init(&legs[0], 0, 1, A, SECURE_AES_CM_128_SHA1_80);
 	leg_init(&legs[1], 1, 0, B, 0);
-	leg_put(&legs[0], 1, 1, false);
-	road_turn();
-	leg_take(&legs[1], 1, 1, false);
 	used = legs[0].stream->secure_in;
-	wish = legs[0].wish;
-	give_keys(&wish, SECURE_AES_CM_128_SHA1_80, 1);
-	road_set(&wish);
+	rekey(&legs[0], SECURE_AES_CM_128_SHA1_80, 1);
 	assert_ptr_equal(legs[0].stream->secure_in, used);
-	wish_free(&wish);
-	give_keys(&wish, SECURE_AEAD_AES_128_GCM, 50);
-	road_set(&wish);
-	assert_ptr_equal(wish.secure_in, used);
-	wish_free(&wish);
-	leg_put(&legs[0], 1, 2, false);
+	assert_null(legs[0].stream->secure_before);
+	leg_free(&legs[0]);
+	leg_free(&legs[1]);
+}
+
+/* Without a click: packets of both keys arrive mixed for a while, none is lost, none is heard twice; then the old key is
+ * nothing any more. The phone keeps its roll-over counter, or begins at 0 again. */
+static void rekey_while_talking(bool begins_again, unsigned suite)
+{
+	struct secure_key in = srtp_peer_key(suite, 50, 0);
+	uint16_t sequence = 65400;
+	struct srtp_peer old;
+	struct leg legs[2];
+
+	leg_init(&legs[0], 0, 1, A, SECURE_AES_CM_128_SHA1_80);
+	leg_init(&legs[1], 1, 0, B, 0);
+	for (unsigned i = 0; i < 300; i++, sequence++) {
+		leg_put(&legs[0], 1, sequence, false);
+		road_turn();
+		leg_take(&legs[1], 1, sequence, false);
+	}
+	rekey(&legs[0], suite, 50);
+	old = legs[0].sends;
+	legs[0].sends = srtp_peer_new(&in, true);
+	if (!begins_again) {
+		/* libsrtp2 counts the roll-over of a sender by itself: one packet from before it. */
+		uint8_t bytes[512] __attribute__((aligned(8)));
+
+		leg_make(&legs[0], bytes, 1, 65535, false);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		struct srtp_peer fresh = legs[0].sends;
+		uint8_t bytes[512] __attribute__((aligned(8)));
+		size_t size;
+
+		leg_put(&legs[0], 1, (uint16_t)(sequence + 2 * i + 1), false);
+		legs[0].sends = old;
+		size = leg_make(&legs[0], bytes, 1, (uint16_t)(sequence + 2 * i), false);
+		legs[0].sends = fresh;
+		road_put_udp(0, A, legs[0].local, bytes, size);
+		road_put_udp(0, A, legs[0].local, bytes, size); /* played again */
+		road_turn();
+		leg_take(&legs[1], 1, (uint16_t)(sequence + 2 * i + 1), false);
+		leg_take(&legs[1], 1, (uint16_t)(sequence + 2 * i), false);
+		assert_int_equal(road_drops(DROP_REPLAY), i + 1);
+	}
+	assert_int_equal(road_drops_all(), 20);
+	assert_false(legs[0].stream->is_rekeyed);
+	/* The time is over. */
+	assert_true(legs[0].stream->before_until_tsc <= rte_rdtsc() + 2 * rte_get_tsc_hz());
+	legs[0].stream->before_until_tsc = 0;
+	sequence = (uint16_t)(sequence + 40);
+	leg_put(&legs[0], 1, sequence, false);
+	srtp_peer_free(&legs[0].sends);
+	legs[0].sends = old;
+	leg_put(&legs[0], 1, (uint16_t)(sequence + 1), false);
 	road_turn();
-	assert_int_equal(road_drops(DROP_AUTH_FAILED), 1);
+	leg_take(&legs[1], 1, sequence, false);
+	assert_int_equal(road_drops(DROP_AUTH_FAILED) + road_drops(DROP_RTP_MALFORMED), 1);
+	leg_free(&legs[0]);
+	leg_free(&legs[1]);
+}
+
+static void test_secure_rekey_keeps_counting(void **state)
+{
+	rekey_while_talking(false, SECURE_AES_CM_128_SHA1_80);
+}
+
+static void test_secure_rekey_begins_again(void **state)
+{
+	rekey_while_talking(true, SECURE_AES_CM_128_SHA1_80);
+}
+
+static void test_secure_rekey_to_another_suite(void **state)
+{
+	rekey_while_talking(true, SECURE_AEAD_AES_256_GCM);
+}
+
+/* While two keys are heard, forged packets are still nothing: they move no counter, take no place, and the phone goes on. */
+static void test_secure_attack_while_rekeying(void **state)
+{
+	struct secure_key in = srtp_peer_key(SECURE_AES_CM_128_SHA1_80, 50, 0);
+	struct leg legs[2];
+
+	leg_init(&legs[0], 0, 1, A, SECURE_AES_CM_128_SHA1_80);
+	leg_init(&legs[1], 1, 0, B, 0);
+	leg_put(&legs[0], 1, 100, false);
+	road_turn();
+	leg_take(&legs[1], 1, 100, false);
+	rekey(&legs[0], SECURE_AES_CM_128_SHA1_80, 50);
+	for (uint16_t i = 0; i < 64; i++) {
+		road_put_rtp(0, A, legs[0].local, i % 2 ? 1 : 1000u + i, (uint16_t)(40000 + 1000 * i));
+		road_turn();
+	}
+	assert_int_equal(road_drops(DROP_AUTH_FAILED) + road_drops(DROP_RTP_MALFORMED), 64);
+	assert_int_equal(legs[0].stream->rtp_in, 1);
+	assert_true(legs[0].stream->is_rekeyed);
 	srtp_peer_free(&legs[0].sends);
 	legs[0].sends = srtp_peer_new(&in, true);
-	leg_put(&legs[0], 1, 3, false);
+	for (uint16_t i = 101; i < 120; i++) {
+		leg_put(&legs[0], 1, i, false);
+		road_turn();
+		leg_take(&legs[1], 1, i, false);
+	}
+	leg_free(&legs[0]);
+	leg_free(&legs[1]);
+}
+
+/* Whoever was learned while the stream was in the clear is forgotten when it becomes secure. */
+static void test_secure_from_now_on(void **state)
+{
+	struct leg legs[2];
+	struct stream_wish wish;
+
+	leg_init(&legs[0], 0, 1, A, 0);
+	leg_init(&legs[1], 1, 0, B, 0);
+	wish = legs[0].wish;
+	wish.set.flags |= SHM_STREAM_LEARN;
+	road_set(&wish);
+	road_hurry();
+	for (uint16_t i = 0; i < 200 && legs[0].stream->latch != STREAM_LATCHED; i++) {
+		road_put_rtp(0, S, legs[0].local, 666, i);
+		road_turn();
+	}
+	assert_int_equal(legs[0].stream->latch, STREAM_LATCHED);
+	give_keys(&wish, SECURE_AES_CM_128_SHA1_80, 1);
+	road_set(&wish);
+	assert_int_equal(legs[0].stream->latch, STREAM_OPEN);
+	assert_false(legs[0].stream->has_sender);
+	leg_free(&legs[0]);
+	leg_free(&legs[1]);
+}
+
+/* What we sent with one key is not sent again with another, so that not even a key that comes back gives anything away. */
+static void test_secure_sends_no_index_twice(void **state)
+{
+	struct leg legs[2];
+	struct seen seen;
+
+	leg_init(&legs[0], 0, 1, A, SECURE_AES_CM_128_SHA1_80);
+	leg_init(&legs[1], 1, 0, B, 0);
+	for (uint16_t i = 1; i < 10; i++) {
+		leg_put(&legs[1], 1, i, false);
+		road_turn();
+		leg_take(&legs[0], 1, i, false);
+	}
+	rekey(&legs[0], SECURE_AES_CM_128_SHA1_80, 50);
+	rekey(&legs[0], SECURE_AES_CM_128_SHA1_80, 1);
+	for (uint16_t i = 1; i < 10; i++)
+		leg_put(&legs[1], 1, i, false);
 	road_turn();
-	leg_take(&legs[1], 1, 3, false);
+	assert_false(road_take(0, &seen));
+	assert_int_equal(road_drops(DROP_REPLAY), 9);
+	leg_put(&legs[1], 1, 10, false);
+	road_turn();
+	leg_take(&legs[0], 1, 10, false);
 	leg_free(&legs[0]);
 	leg_free(&legs[1]);
 }
@@ -357,8 +504,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_secure_##name, road_setup, road_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(every_pair_of_suites),         TEST(to_several), TEST(drops_with_a_reason), TEST(without_a_key),
-		TEST(latches_after_authentication), TEST(rekey),      TEST(longest_packets),
+		TEST(every_pair_of_suites),
+		TEST(to_several),
+		TEST(drops_with_a_reason),
+		TEST(without_a_key),
+		TEST(latches_after_authentication),
+		TEST(same_key_again),
+		TEST(rekey_keeps_counting),
+		TEST(rekey_begins_again),
+		TEST(rekey_to_another_suite),
+		TEST(attack_while_rekeying),
+		TEST(from_now_on),
+		TEST(sends_no_index_twice),
+		TEST(longest_packets),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
