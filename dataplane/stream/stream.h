@@ -1,5 +1,4 @@
 /* Streams: one local RTP port (and its RTCP port) of the engine each, in a table per worker.
- *
  * A struct stream is two things at once: what is RECEIVED from its peer (lines 0 and 1: who may send, what was counted)
  * and how packets are SENT to its peer (line 3 for IPv4, lines 2 and 3 for IPv6: the ready-made headers, what was
  * counted). A relayed packet touches lines 0 and 1 of the stream it arrived on and line 3 of the stream it leaves by (the
