@@ -22,10 +22,15 @@ static const struct conf_extension *extension_of(const struct leg *leg)
 	return leg->extension[0] ? call_find_extension(leg->call->table, view_of(leg->extension)) : NULL;
 }
 
+static const struct trunk *trunk_of(const struct leg *leg)
+{
+	return leg->side == CDR_SIDE_CALLER ? leg->call->from_trunk : leg->carrier.trunk;
+}
+
 /* The codecs that this party is to be offered, by name; NULL: no rule of its own. */
 static const struct conf_strings *list_of(const struct leg *leg)
 {
-	const struct trunk *trunk = leg->side == CDR_SIDE_CALLER ? leg->call->from_trunk : leg->carrier.trunk;
+	const struct trunk *trunk = trunk_of(leg);
 	const struct conf_extension *extension = extension_of(leg);
 
 	if (trunk)
@@ -50,6 +55,14 @@ static size_t codecs_of(const struct leg *leg, enum codec_id ret_codecs[CODEC_CO
 	for (size_t i = 0; names->len == 0 && i < ARRAY_LEN(usual); i++)
 		ret_codecs[count++] = usual[i];
 	return count;
+}
+
+static unsigned dtmf_conf(const struct leg *leg)
+{
+	const struct trunk *trunk = trunk_of(leg);
+	const struct conf_extension *extension = extension_of(leg);
+
+	return trunk ? trunk_conf(trunk)->dtmf : extension ? extension->dtmf : CONF_DTMF_AUTO;
 }
 
 static bool is_transcoding(const struct leg *leg)
@@ -252,17 +265,54 @@ static void name_codec(char *name, const struct sdp_codec *codec)
 	snprintf(name, CDR_CODEC_SIZE, "%.*s/%u", VIEW_ARG(codec->name), codec->clock_rate_hz);
 }
 
+/* How digits go to and come from a party, as far as it and we know. */
+static uint8_t dtmf_of(const struct leg *leg, const struct shm_audio *audio)
+{
+	bool knows_events = audio->event_type != SHM_NO_PAYLOAD_TYPE;
+
+	switch (dtmf_conf(leg)) {
+	case CONF_DTMF_INFO:
+		return SHM_DTMF_INFO;
+	case CONF_DTMF_INBAND:
+		return SHM_DTMF_INBAND;
+	default:
+		return knows_events ? SHM_DTMF_RFC4733 : SHM_DTMF_INBAND;
+	}
+}
+
+static bool is_g711(const struct shm_audio *audio)
+{
+	return audio->codec == CODEC_PCMU || audio->codec == CODEC_PCMA;
+}
+
+/* Packet by packet is enough between the two laws of G.711 with the same packet time and the same kind of digits. */
+static bool needs_coders(const struct shm_audio *a, const struct shm_audio *b)
+{
+	unsigned ptime_a = a->ptime_ms ? a->ptime_ms : 20, ptime_b = b->ptime_ms ? b->ptime_ms : 20;
+
+	return !is_g711(a) || !is_g711(b) || ptime_a != ptime_b || a->dtmf != b->dtmf;
+}
+
+static void set_coders(struct leg *a, struct leg *b)
+{
+	a->offered.audio.dtmf = dtmf_of(a, &a->offered.audio);
+	b->offered.audio.dtmf = dtmf_of(b, &b->offered.audio);
+	a->offered.audio.is_coded = b->offered.audio.is_coded = needs_coders(&a->offered.audio, &b->offered.audio);
+}
+
 static int transcode(struct leg *from, struct leg *to, const struct sdp_session *session, unsigned audio,
-		     const struct sdp_codec *answered, unsigned offer_audio, struct choice_answer *answer)
+		     const struct sdp_codec *answered, const struct sdp_codec *same, unsigned offer_audio,
+		     struct choice_answer *answer)
 {
 	enum codec_id theirs = id_of(answered), ours;
 	struct sdp_codec chosen;
 	char name[CDR_CODEC_SIZE];
 	uint32_t rate_hz;
 
-	ours = is_transcoding(to) && codec_is_available(theirs)
-		       ? choose(to, &answer->offer, offer_audio, theirs, &chosen)
-		       : CODEC_NONE;
+	if (!codec_is_available(theirs))
+		return ERR_UNSUPPORTED;
+	chosen = same ? *same : *answered;
+	ours = same ? theirs : choose(to, &answer->offer, offer_audio, theirs, &chosen);
 	if (ours == CODEC_NONE)
 		return ERR_UNSUPPORTED;
 	rate_hz = codec_common_rate(ours, theirs);
@@ -271,6 +321,7 @@ static int transcode(struct leg *from, struct leg *to, const struct sdp_session 
 		from->offered.audio = to->offered.audio = (struct shm_audio){0};
 		return ERR_UNSUPPORTED;
 	}
+	set_coders(from, to);
 	answer->is_ours = true;
 	answer->choice = (struct sdp_choice){
 		.media = offer_audio,
@@ -281,8 +332,13 @@ static int transcode(struct leg *from, struct leg *to, const struct sdp_session 
 	};
 	name_codec(answer->codec, &chosen);
 	name_codec(name, answered);
-	snprintf(answer->why, sizeof(answer->why), "no codec in common: the %s speaks %s, the %s %s",
-		 cdr_side_name(to->side), answer->codec, cdr_side_name(from->side), name);
+	if (same)
+		snprintf(answer->why, sizeof(answer->why), "digits are converted: the %s sends %s, the %s %s",
+			 cdr_side_name(to->side), shm_dtmf_name(to->offered.audio.dtmf), cdr_side_name(from->side),
+			 shm_dtmf_name(from->offered.audio.dtmf));
+	else
+		snprintf(answer->why, sizeof(answer->why), "no codec in common: the %s speaks %s, the %s %s",
+			 cdr_side_name(to->side), answer->codec, cdr_side_name(from->side), name);
 	return 0;
 }
 
@@ -296,6 +352,18 @@ static bool find_audio(const struct sdp_session *session, unsigned *ret_audio)
 			return true;
 		}
 	return false;
+}
+
+/* Parties that share a codec, but one sends digits in a way that the other would not hear of. Only where somebody said so:
+ * what both find out for themselves fits. */
+static bool has_other_digits(const struct leg *from, const struct leg *to, const struct sdp_session *session,
+			     unsigned audio, const struct sdp_session *offer, unsigned offer_audio)
+{
+	struct shm_audio answered = {.event_type = companion_type(session, audio, "telephone-event", 8000)};
+	struct shm_audio offered = {.event_type = companion_type(offer, offer_audio, "telephone-event", 8000)};
+
+	return (dtmf_conf(from) != CONF_DTMF_AUTO || dtmf_conf(to) != CONF_DTMF_AUTO) &&
+	       dtmf_of(from, &answered) != dtmf_of(to, &offered);
 }
 
 int choice_answer(struct leg *from, struct leg *to, struct sdp_session *session, unsigned audio,
@@ -312,9 +380,13 @@ int choice_answer(struct leg *from, struct leg *to, struct sdp_session *session,
 	if (!to->heard || sdp_parse(view_of(to->heard), &ret_answer->offer, &refusal) != 0 ||
 	    !find_audio(&ret_answer->offer, &offer_audio) || !first_codec(session, audio, &answered))
 		return 0;
+	if (!is_transcoding(to))
+		return 0;
 	if (!find(&ret_answer->offer, offer_audio, &answered, &offered))
-		return is_transcoding(to) ? transcode(from, to, session, audio, &answered, offer_audio, ret_answer) : 0;
-	if (is_transcoding(to))
-		session_keep_common(session, audio, &ret_answer->offer, offer_audio);
+		return transcode(from, to, session, audio, &answered, NULL, offer_audio, ret_answer);
+	if (has_other_digits(from, to, session, audio, &ret_answer->offer, offer_audio) &&
+	    transcode(from, to, session, audio, &answered, &offered, offer_audio, ret_answer) == 0)
+		return 0;
+	session_keep_common(session, audio, &ret_answer->offer, offer_audio);
 	return 0;
 }

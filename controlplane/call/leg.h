@@ -58,6 +58,13 @@ void crossing_write_reason(struct sip_writer *out, const struct call *call, bool
 void relay_request(struct leg *leg, struct transaction *transaction);
 void relay_stop(struct leg *leg);
 
+/* ---- digit.c ---- */
+struct shm_digit;
+/* An INFO with a digit that the engine is to say to the other party. False: it is not, nothing was done. */
+bool digit_take_info(struct leg *leg, struct transaction *transaction);
+/* The engine heard the leg's peer press a key. */
+void digit_pass(struct leg *leg, const struct shm_digit *digit);
+
 /* ---- leg_timer.c ---- */
 void timer_init(struct leg *leg);
 void timer_stop(struct leg *leg);

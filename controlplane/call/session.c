@@ -1,6 +1,7 @@
 /* The media side of a leg: its stream, and the session descriptions that cross the call. What one party says is said
  * again to the other with our address and port in it; codecs are between the two of them. */
 #include "controlplane/call/choice.h"
+#include "controlplane/call/leg.h"
 #include "controlplane/call/session.h"
 
 #include <stdio.h>
@@ -23,6 +24,9 @@ static void on_media(struct media_stream *stream, const struct media_event *even
 		leg->media_remote = event->latched;
 		log_call(LOG_LEVEL_DEBUG, "call", call->id, "%s sends from %s", cdr_side_name(leg->side),
 			 net_endpoint_print(&event->latched, text));
+		break;
+	case MEDIA_DIGIT:
+		digit_pass(leg, &event->digit);
 		break;
 	case MEDIA_SILENT:
 		call_feed(call, CALL_SILENT, &input);

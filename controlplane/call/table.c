@@ -159,6 +159,9 @@ static void receive_in_dialog(struct call_table *table, struct transaction *tran
 		leg_feed(dialog->owner, LEG_PEER_BYE, &input);
 		break;
 	case SIP_METHOD_INFO:
+		if (!digit_take_info(dialog->owner, transaction))
+			relay_request(dialog->owner, transaction);
+		break;
 	case SIP_METHOD_MESSAGE:
 		relay_request(dialog->owner, transaction);
 		break;

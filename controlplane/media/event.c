@@ -100,6 +100,10 @@ static bool on_stream_event(struct media_stream *stream, const struct shm_event 
 		event.type = MEDIA_SILENT;
 		event.silent_ms = from->u.silent_ms;
 		break;
+	case SHM_EVENT_STREAM_DIGIT:
+		event.type = MEDIA_DIGIT;
+		event.digit = from->u.digit;
+		break;
 	case SHM_EVENT_STREAM_REFUSED:
 		stream->media->stats.refused++;
 		tell_refusal(stream, from->error);

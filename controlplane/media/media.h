@@ -51,6 +51,7 @@ struct media_options {
 #define MEDIA_EVENT_LIST(X)                                                                                            \
 	X(MEDIA_LATCHED, "latched") /* the peer's real address was learned from its packets */                         \
 	X(MEDIA_SILENT, "silent")   /* no RTP for the stream's time-out; once per silence */                           \
+	X(MEDIA_DIGIT, "digit")     /* the peer pressed a key and let go of it; of streams that are coded */           \
 	X(MEDIA_REFUSED, "refused") /* cannot be carried out; the stream is as it was and has still to be deleted */   \
 	X(MEDIA_GONE, "gone")       /* the answer to media_stream_del; the stream is freed after the handler */
 enum media_event_type {
@@ -65,6 +66,7 @@ struct media_event {
 	int error;                           /* REFUSED: ERR_* */
 	uint64_t silent_ms;                  /* SILENT: how long */
 	struct net_endpoint latched;         /* LATCHED */
+	struct shm_digit digit;              /* DIGIT */
 	struct shm_stream_counters counters; /* GONE: final ones, or the last known when the dataplane is away */
 };
 typedef void media_handler(struct media_stream *stream, const struct media_event *event, void *arg);
@@ -109,6 +111,8 @@ void media_stream_set_direction(struct media_stream *stream, bool receive, bool 
 /* How its peer's audio is coded (codec 0: relayed as it comes). Two streams of a call that both say it are converted into
  * each other where they differ. */
 void media_stream_set_audio(struct media_stream *stream, const struct shm_audio *audio);
+/* Lets the peer of a coded stream hear a digit, behind those before; in the way that its audio says. ERR_FULL, ERR_STATE. */
+int media_stream_digit(struct media_stream *stream, const struct shm_digit *digit) WARN_UNUSED;
 /* MEDIA_SILENT after so long without RTP; 0: never. */
 void media_stream_set_timeout(struct media_stream *stream, uint32_t rtp_timeout_ms);
 /* Whether the peer's address may be learned from its packets (default), or only the signalled one is believed. */

@@ -32,6 +32,16 @@ int media_program_del(struct media *media, const struct shm_stream_id *id)
 	return put(media, id->worker, &command);
 }
 
+int media_stream_digit(struct media_stream *stream, const struct shm_digit *digit)
+{
+	struct shm_command command = {.type = SHM_COMMAND_STREAM_DIGIT,
+				      .u.stream_digit = {.id = stream->set.id, .digit = *digit}};
+
+	if (stream->media->link != MEDIA_ATTACHED || !stream->is_programmed || !stream->set.audio.is_coded)
+		return ERR_STATE;
+	return put(stream->media, stream->set.id.worker, &command);
+}
+
 static int program_set(struct media_stream *stream)
 {
 	struct shm_command command = {.type = SHM_COMMAND_STREAM_SET, .u.stream_set = stream->set};

@@ -30,6 +30,9 @@ const struct lane_row lane_rows[LANE_COUNT] = {
 	[LANE_SECURE_RTCP_UNHEARD] = {"secure_rtcp_unheard", {STEP(unprotect), STEP(rtcp_source), STEP(rtcp_read), STEP(unheard)}},
 	[LANE_CONVERT]      = {"convert",      {STEP(source), STEP(limit), STEP(statistics), STEP(convert), STEP(relay), STEP(transmit)}},
 	[LANE_SECURE_CONVERT] = {"secure_convert", {STEP(unprotect), STEP(source), STEP(limit), STEP(statistics), STEP(convert), STEP(protect), STEP(relay), STEP(transmit)}},
+	[LANE_TRANSCODE_IN] = {"transcode_in", {STEP(source), STEP(limit), STEP(statistics), STEP(hear)}},
+	[LANE_SECURE_TRANSCODE_IN] = {"secure_transcode_in", {STEP(unprotect), STEP(source), STEP(limit), STEP(statistics), STEP(hear)}},
+	[LANE_TRANSCODE_OUT] = {"transcode_out", {STEP(protect), STEP(relay), STEP(transmit)}},
 };
 /* clang-format on */
 

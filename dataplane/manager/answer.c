@@ -64,9 +64,10 @@ static void on_done(struct manager *manager, uint16_t index, struct worker_opera
 	struct manager_worker *w = &manager->workers[index];
 
 	manager_secure_free(&operation->wish);
+	manager_audio_free(&operation->wish);
 	if (operation->type == WORKER_STREAM_DEL)
 		on_gone(manager, index, operation, now_ms);
-	else
+	else if (operation->type != WORKER_STREAM_DIGIT)
 		settle_neighbours(manager, &w->slots[operation->wish.set.id.index], operation);
 	manager_operation_put(w, operation);
 }
@@ -103,6 +104,8 @@ static void on_told(struct manager *manager, uint16_t index, const struct stage_
 	if (told->type == SHM_EVENT_STREAM_LATCHED) {
 		event.u.latched = told->u.latched;
 		follow(manager, index, told);
+	} else if (told->type == SHM_EVENT_STREAM_DIGIT) {
+		event.u.digit = told->u.digit;
 	} else {
 		event.u.silent_ms = told->u.silent_ms;
 	}

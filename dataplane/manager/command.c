@@ -50,8 +50,12 @@ static void prepare_set(struct manager *manager, const struct origin *from, cons
 
 	operation = manager_operation_get(w);
 	operation->wish.set = *set;
+	operation->wish.playout = NULL;
+	operation->wish.talker = NULL;
 	if (!error)
 		error = manager_secure(manager, &operation->wish);
+	if (!error && (error = manager_audio(&operation->wish)) != 0)
+		manager_secure_free(&operation->wish);
 	if (error) {
 		manager_operation_put(w, operation);
 		refuse(manager, from, &set->id, error);
@@ -97,6 +101,21 @@ static void prepare_del(struct manager *manager, const struct origin *from, cons
 	manager_operation_send(w, operation);
 }
 
+static void prepare_digit(struct manager *manager, const struct origin *from, const struct shm_stream_digit *digit)
+{
+	struct manager_worker *w = &manager->workers[from->index];
+	struct manager_slot *slot = &w->slots[digit->id.index];
+	struct worker_operation *operation;
+
+	if (slot->state != MANAGER_SLOT_LIVE || slot->generation != digit->id.generation)
+		return;
+	operation = manager_operation_get(w);
+	operation->type = WORKER_STREAM_DIGIT;
+	operation->wish.set.id = digit->id;
+	operation->digit = digit->digit;
+	manager_operation_send(w, operation);
+}
+
 static void take_command(struct manager *manager, const struct origin *from, const struct shm_command *command)
 {
 	struct manager_worker *w = &manager->workers[from->index];
@@ -116,6 +135,8 @@ static void take_command(struct manager *manager, const struct origin *from, con
 		prepare_set(manager, from, &command->u.stream_set);
 	else if (command->type == SHM_COMMAND_STREAM_DEL)
 		prepare_del(manager, from, &command->u.stream_del);
+	else if (command->type == SHM_COMMAND_STREAM_DIGIT)
+		prepare_digit(manager, from, &command->u.stream_digit);
 }
 
 static unsigned take_from(struct manager *manager, const struct origin *from)

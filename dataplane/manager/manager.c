@@ -123,7 +123,7 @@ int manager_new(const struct conf *conf, struct port_table *ports, struct neighb
 	return 0;
 }
 
-/* Of streams that still live. */
+/* Contexts and coders of streams that still live. */
 static void free_contexts(struct worker *worker)
 {
 	struct stream_table *table = worker ? &worker->context.table : NULL;
@@ -132,6 +132,8 @@ static void free_contexts(struct worker *worker)
 		secure_context_free(table->at[s].secure_in);
 		secure_context_free(table->at[s].secure_out);
 		secure_context_free(table->at[s].secure_before);
+		manager_audio_free(
+			&(struct stream_wish){.playout = table->at[s].playout, .talker = table->at[s].talker});
 	}
 }
 
@@ -145,8 +147,10 @@ void manager_free(struct manager *manager)
 		for (uint32_t s = 0; w->slots && s < manager->segment->streams_per_worker; s++)
 			if (w->slots[s].state != MANAGER_SLOT_FREE)
 				manager_let_go(manager, w->slots[s].neighbours);
-		for (uint32_t o = 0; w->operations && o < WORKER_OPERATIONS; o++)
+		for (uint32_t o = 0; w->operations && o < WORKER_OPERATIONS; o++) {
 			manager_secure_free(&w->operations[o].wish);
+			manager_audio_free(&w->operations[o].wish);
+		}
 		free_contexts(w->worker);
 		worker_free(w->worker);
 		free(w->slots);

@@ -72,6 +72,9 @@ void manager_operation_put(struct manager_worker *w, struct worker_operation *op
 int manager_secure(struct manager *manager, struct stream_wish *wish);
 /* What the worker does not use (any more). */
 void manager_secure_free(struct stream_wish *wish);
+/* audio.c: coders of the command's audio into the wish. ERR_INVALID, ERR_NOMEM, ERR_UNSUPPORTED. */
+int manager_audio(struct stream_wish *wish);
+void manager_audio_free(struct stream_wish *wish);
 
 static inline bool manager_port_is_taken(const struct manager *manager, uint16_t address, uint16_t port)
 {

@@ -8,12 +8,17 @@ void stage_free_dropped(struct stage_context *context)
 	context->free_count = 0;
 }
 
-void stage_drop(struct stage_context *context, struct rte_mbuf *packet, enum drop_reason reason)
+void stage_give_back(struct stage_context *context, struct rte_mbuf *packet)
 {
-	context->drops[reason]++;
 	context->free[context->free_count++] = packet;
 	if (context->free_count == RTE_DIM(context->free))
 		stage_free_dropped(context);
+}
+
+void stage_drop(struct stage_context *context, struct rte_mbuf *packet, enum drop_reason reason)
+{
+	context->drops[reason]++;
+	stage_give_back(context, packet);
 }
 
 void stage_drop_of_stream(struct stage_context *context, struct rte_mbuf *packet, struct stream *stream,

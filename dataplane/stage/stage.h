@@ -59,12 +59,13 @@ struct stage_transmit_buffer {
 };
 
 struct stage_event {
-	uint32_t type; /* enum shm_event_type: LATCHED or SILENT */
+	uint32_t type; /* enum shm_event_type: LATCHED, SILENT or DIGIT */
 	uint32_t slot, generation;
 	uint32_t reserved;
 	union {
 		struct net_endpoint latched;
 		uint64_t silent_ms;
+		struct shm_digit digit;
 	} u;
 };
 _Static_assert(sizeof(struct stage_event) == 40, "a ring's element, a multiple of four bytes");
@@ -104,6 +105,8 @@ STAGE_LIST(X)
 void stage_drop(struct stage_context *context, struct rte_mbuf *packet, enum drop_reason reason);
 void stage_drop_of_stream(struct stage_context *context, struct rte_mbuf *packet, struct stream *stream,
 			  enum drop_reason reason);
+/* Takes a packet that has served its purpose: no reason is counted. */
+void stage_give_back(struct stage_context *context, struct rte_mbuf *packet);
 /* Gives dropped packets back to their pool. */
 void stage_free_dropped(struct stage_context *context);
 /* Sends what stage_transmit collected for a port, or for all. */

@@ -14,6 +14,8 @@ enum stream_conversion stream_conversion(const struct shm_audio *from, const str
 
 	if (!from->codec || !to->codec)
 		return STREAM_RELAYED;
+	if (from->is_coded && to->is_coded)
+		return STREAM_CODED;
 	if (is_same && from->payload_type == to->payload_type && from->event_type == to->event_type &&
 	    from->noise_type == to->noise_type)
 		return STREAM_RELAYED;

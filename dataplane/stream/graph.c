@@ -38,7 +38,7 @@ static void choose_lanes(struct stream_table *table, struct stream *stream)
 	static const uint8_t pair_lanes[2][2] = {{LANE_RELAY, LANE_ENCRYPT}, {LANE_DECRYPT, LANE_RECRYPT}};
 	static const uint8_t convert_lanes[2] = {LANE_CONVERT, LANE_SECURE_CONVERT};
 	struct stream *first = NULL;
-	bool in = is_secure(stream), out = false;
+	bool in = is_secure(stream), out = false, is_coded = false;
 	unsigned count = 0;
 
 	for (struct stream *l = slot_at(table, stream->first_listener); l; l = slot_at(table, l->next_listener)) {
@@ -47,6 +47,7 @@ static void choose_lanes(struct stream_table *table, struct stream *stream)
 		if (!first)
 			first = l;
 		out |= is_secure(l);
+		is_coded |= stream->playout && l->talker && l->flags & SHM_STREAM_SEND;
 		count++;
 	}
 	stream->sink = first;
@@ -54,6 +55,8 @@ static void choose_lanes(struct stream_table *table, struct stream *stream)
 		stream->lanes[RTP_KIND_RTP] = in ? LANE_SECURE_HELD : LANE_HELD;
 	else if (count == 0)
 		stream->lanes[RTP_KIND_RTP] = in ? LANE_SECURE_UNHEARD : LANE_UNHEARD;
+	else if (is_coded)
+		stream->lanes[RTP_KIND_RTP] = in ? LANE_SECURE_TRANSCODE_IN : LANE_TRANSCODE_IN;
 	else if (count > 1)
 		stream->lanes[RTP_KIND_RTP] = in || out ? LANE_SECURE_FORK : LANE_FORK;
 	else if (!(first->flags & SHM_STREAM_SEND))
@@ -64,7 +67,7 @@ static void choose_lanes(struct stream_table *table, struct stream *stream)
 		stream->lanes[RTP_KIND_RTP] = pair_lanes[in][out];
 	/* A report of what somebody received says nothing about what others sent: RTCP goes to a pair only. Where it ends here
 	 * the engine reports itself (report.c). */
-	if (count == 1 && first != stream)
+	if (count == 1 && first != stream && !is_coded)
 		stream->lanes[RTP_KIND_RTCP] = in || out ? LANE_SECURE_RTCP : LANE_RTCP;
 	else
 		stream->lanes[RTP_KIND_RTCP] = in ? LANE_SECURE_RTCP_UNHEARD : LANE_RTCP_UNHEARD;

@@ -23,8 +23,11 @@
 	X(LANE_SECURE_HELD, "secure_held")                                                                             \
 	X(LANE_SECURE_RTCP, "secure_rtcp") /* one side is secure, or both */                                           \
 	X(LANE_SECURE_RTCP_UNHEARD, "secure_rtcp_unheard")                                                             \
-	X(LANE_REPORT, "report")   /* RTCP that the engine made itself */                                              \
-	X(LANE_CONVERT, "convert") /* RTP in another codec or of another payload type, packet by packet */             \
+	X(LANE_REPORT, "report")             /* RTCP that the engine made itself */                                    \
+	X(LANE_TRANSCODE_IN, "transcode_in") /* RTP to be decoded */                                                   \
+	X(LANE_SECURE_TRANSCODE_IN, "secure_transcode_in")                                                             \
+	X(LANE_TRANSCODE_OUT, "transcode_out") /* RTP made of samples in a tick */                                     \
+	X(LANE_CONVERT, "convert")             /* RTP in another codec or of another payload type, packet by packet */ \
 	X(LANE_SECURE_CONVERT, "secure_convert") /* the same, one side is secure or both */                            \
 	X(LANE_BINDING, "binding")               /* STUN and DTLS */
 enum lane {

@@ -1,6 +1,8 @@
 /* Commands carried out: a stream becomes what the control plane wants, or ends. */
 #include "dataplane/stream/private.h"
 
+#include "lib/codec/codec.h"
+
 static void look_up_write(struct stream_table *table, const struct stream *stream, uint32_t rtp, uint32_t rtcp)
 {
 	_Atomic uint32_t *entries = table->lookup->entries[stream->address];
@@ -92,6 +94,24 @@ static void take_in(const struct stream_table *table, struct stream *stream, str
 	stream->before_until_tsc = now_tsc + stream_ms_to_tsc(table, STREAM_REKEY_MS);
 }
 
+/* Coders of the same settings go on; new ones take up where the old ones were, as far as the peer can tell. */
+static void take_coders(struct stream *stream, struct stream_wish *wish)
+{
+	struct playout *playout = stream->playout;
+	struct talker *talker = stream->talker;
+
+	if ((playout || talker) && memcmp(&stream->audio, &wish->set.audio, sizeof(stream->audio)) == 0)
+		return;
+	if (talker && wish->talker)
+		talker_continue(wish->talker, talker);
+	stream->playout = wish->playout;
+	stream->talker = wish->talker;
+	wish->playout = playout;
+	wish->talker = talker;
+	if (wish->set.audio.codec)
+		stream->clock_hz = codec_rows[wish->set.audio.codec]->clock_hz;
+}
+
 bool stream_set(struct stream_table *table, struct stream_wish *wish, uint64_t now_tsc)
 {
 	const struct shm_stream_set *set = &wish->set;
@@ -128,6 +148,7 @@ bool stream_set(struct stream_table *table, struct stream_wish *wish, uint64_t n
 	take_out(stream, wish, stays);
 	stream->flags = set->flags;
 	stream->dscp = set->dscp;
+	take_coders(stream, wish);
 	stream->audio = set->audio;
 	stream->rate_limit = set->rate_limit;
 	if (is_new)

@@ -39,6 +39,13 @@ void stream_count(const struct stream *stream, const struct stream_clock *clock,
 		.reported_mos10 = reports->reported_mos10,
 		.reported_delay_ms = reports->reported_delay_ms,
 	};
+	if (stream->playout) {
+		const struct playout_counters *heard = playout_counters(stream->playout);
+
+		ret_counters->concealed_ms = (uint32_t)(heard->concealed * 1000 / playout_rate_hz(stream->playout));
+		ret_counters->playout_ms = heard->delay_ms;
+		ret_counters->late = heard->late;
+	}
 	if (stream->last_rtp_tsc)
 		ret_counters->last_rtp_ms =
 			clock->now_ms - tsc_to_ms(clock->now_tsc - stream->last_rtp_tsc, clock->tsc_hz);

@@ -32,10 +32,12 @@
 
 #include <stdatomic.h>
 
+#include "dataplane/stream/conversion.h"
 #include "dataplane/stream/lanes.h"
 #include "dataplane/stream/way.h"
 #include "dataplane/stream/report.h"
 #include "lib/net/packet.h"
+#include "lib/playout/playout.h"
 #include "lib/rtp/rtp.h"
 #include "lib/shm/abi.h"
 #include "lib/srtp/srtp.h"
@@ -123,8 +125,11 @@ struct stream {
 	struct secure_context *secure_in, *secure_out; /* of SECURE streams; NULL: no key yet */
 	struct secure_context *secure_before;          /* the key before secure_in, heard until then; or NULL */
 	struct stream_reports reports_of;              /* what RTCP said, and our own reports (report.h) */
+	struct playout *playout;                       /* what the peer says as samples; NULL: not decoded */
+	struct talker *talker;                         /* and samples said to it */
+	struct stream *wheel_next, **wheel_link;       /* in the worker's wheel of ticks; NULL: in none */
 	struct shm_audio audio;                        /* of its peer */
-	uint8_t dscp;
+	uint8_t dscp, wheel_slot;
 	uint8_t signalled_run;   /* consecutive packets from the signalled address while open */
 	uint16_t signalled_next; /* sequence number that would be the next of them */
 	bool is_rekeyed,
@@ -202,19 +207,14 @@ void stream_table_fini(struct stream_table *table);
 /* The living stream with that name, or NULL. */
 struct stream *stream_find(struct stream_table *table, const struct shm_stream_id *id);
 
-/* How what one stream receives becomes what another sends (audio.c). */
-enum stream_conversion {
-	STREAM_RELAYED,   /* as it is */
-	STREAM_CONVERTED, /* every packet by itself: payload type, and G.711 from one law to the other */
-};
-enum stream_conversion stream_conversion(const struct shm_audio *from, const struct shm_audio *to);
-
 /* What the manager found out for a command before it hands it over. */
 struct stream_wish {
 	struct shm_stream_set set;              /* checked: slot free or of that generation, port free */
 	uint32_t rtp_neighbour, rtcp_neighbour; /* next hops of the signalled addresses, or STREAM_NO_NEIGHBOUR */
 	/* fresh, and NULL; after stream_set what is not used (any more) */
 	struct secure_context *secure_in, *secure_out, *secure_spare;
+	struct playout *playout; /* likewise */
+	struct talker *talker;
 };
 /* Creates the stream or makes it what the wish says. Its counters stay, and its peer if the signalled address did not
  * change. True when the neighbours of the wish are used from now on; false: it sends to a latched address and keeps the

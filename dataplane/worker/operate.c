@@ -12,6 +12,8 @@ static void carry_out(struct worker *worker, struct worker_operation *operation)
 	case WORKER_STREAM_SET:
 		operation->is_used = stream_set(&context->table, &operation->wish, context->now_tsc);
 		stream = stream_find(&context->table, &set->id);
+		if (stream)
+			worker_tick_update(worker, stream);
 		break;
 	case WORKER_STREAM_DEL:
 		if (!stream)
@@ -21,7 +23,18 @@ static void carry_out(struct worker *worker, struct worker_operation *operation)
 		operation->wish.secure_out = stream->secure_out;
 		operation->wish.secure_spare = stream->secure_before;
 		stream->secure_in = stream->secure_out = stream->secure_before = NULL;
+		operation->wish.playout = stream->playout;
+		operation->wish.talker = stream->talker;
+		stream->playout = NULL;
+		stream->talker = NULL;
+		worker_tick_update(worker, stream);
 		stream_del(&context->table, stream);
+		break;
+	case WORKER_STREAM_DIGIT:
+		if (stream && stream->talker)
+			(void)talker_digit(stream->talker,
+					   &(struct dtmf_digit){.event = (uint8_t)operation->digit.event,
+								.duration_ms = operation->digit.duration_ms});
 		break;
 	case WORKER_STREAM_NEIGHBOURS:
 		operation->is_used =

@@ -6,6 +6,10 @@
 
 /* operate.c: what the manager asked for. */
 void worker_operate(struct worker *worker);
+/* tick.c: what is decoded is spoken on, within the budget of a turn; returns for how many streams. */
+unsigned worker_tick(struct worker *worker);
+/* A stream got or lost its playout, or ends. */
+void worker_tick_update(struct worker *worker, struct stream *stream);
 /* publish.c: rows, time-outs and next hops of the streams whose turn it is; of all. */
 void worker_publish_slice(struct worker *worker);
 void worker_publish_all(struct worker *worker);

@@ -64,16 +64,17 @@ static unsigned take_over(struct stage_context *context)
 unsigned worker_turn(struct worker *worker)
 {
 	struct stage_context *context = &worker->context;
-	unsigned received;
+	unsigned received, coded;
 
 	context->now_tsc = rte_rdtsc();
 	context->now_us = worker_us(worker, context->now_tsc);
 	worker_operate(worker);
 	received = take_over(context) + receive_all(context);
 	stage_transmit_flush_all(context);
+	coded = worker_tick(worker);
 	stage_free_dropped(context);
 	context->counters[WORKER_TURNS]++;
-	if (received) {
+	if (received || coded) {
 		context->counters[WORKER_TURNS_BUSY]++;
 		context->counters[WORKER_CYCLES_BUSY] += rte_rdtsc() - context->now_tsc;
 		worker->last_packet_tsc = context->now_tsc;

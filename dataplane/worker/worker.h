@@ -26,16 +26,19 @@
 #define WORKER_HANDOVER          2048 /* packets on their way to one worker */
 #define WORKER_SLICE_US          500
 #define WORKER_PUBLISH_MS        250
+#define WORKER_TICK_MS           20
+#define WORKER_TICK_BUDGET_US    100 /* of coding in a turn */
 #define WORKER_IDLE_US           200
 #define WORKER_NAP_MIN_US        20
 #define WORKER_NAP_MAX_US        250
 
-enum worker_operation_type { WORKER_STREAM_SET, WORKER_STREAM_DEL, WORKER_STREAM_NEIGHBOURS };
+enum worker_operation_type { WORKER_STREAM_SET, WORKER_STREAM_DEL, WORKER_STREAM_NEIGHBOURS, WORKER_STREAM_DIGIT };
 
 struct worker_operation {
 	enum worker_operation_type type;
 	/* in; DEL and NEIGHBOURS use wish.set.id, NEIGHBOURS the two neighbours too */
 	struct stream_wish wish;
+	struct shm_digit digit; /* DIGIT */
 	/* out */
 	struct shm_stream_counters final; /* DEL */
 	bool is_used;                     /* SET, NEIGHBOURS: the neighbours given are the ones in use now */
@@ -52,6 +55,9 @@ struct worker {
 	uint64_t us_per_tsc; /* as a fraction of 2^64 */
 	/* private to the loop */
 	CACHE_ALIGNED uint64_t next_slice_tsc, last_packet_tsc;
+	struct stream *wheel[WORKER_TICK_MS], *wheel_at; /* of streams that are decoded; where the last turn stopped */
+	uint32_t wheel_counts[WORKER_TICK_MS], wheel_count;
+	uint64_t wheel_ms;
 	uint32_t nap_us;
 	uint32_t slice_at; /* word of the live bitmap where the next slice begins */
 	uint32_t slice_number;

@@ -35,7 +35,8 @@
 	X(DROP_AUTH_FAILED, "auth_failed", "the tag of SRTP or SRTCP does not match")                                  \
 	X(DROP_REPLAY, "replay", "SRTP or SRTCP that was there before, or is too old to tell")                         \
 	X(DROP_PAYLOAD_TYPE, "payload_type", "RTP of a payload type that was not agreed")                              \
-	X(DROP_RATE, "rate", "more packets a second than the stream may send")
+	X(DROP_RATE, "rate", "more packets a second than the stream may send")                                         \
+	X(DROP_LATE, "late", "RTP to be decoded that came after its turn, or twice")
 
 /* What a worker counts beside the drops. */
 #define WORKER_COUNTER_LIST(X)                                                                                         \
@@ -55,7 +56,12 @@
 	X(WORKER_COMMANDS, "commands", "commands carried out")                                                         \
 	X(WORKER_EVENTS_LOST, "events_lost", "events that found their ring full")                                      \
 	X(WORKER_REPORTS, "reports", "RTCP reports that the engine made itself")                                       \
-	X(WORKER_RTP_CONVERTED, "rtp_converted", "RTP packets whose payload was converted on their way")
+	X(WORKER_RTP_CONVERTED, "rtp_converted", "RTP packets whose payload was converted on their way")               \
+	X(WORKER_RTP_HEARD, "rtp_heard", "RTP packets taken to be decoded")                                            \
+	X(WORKER_RTP_SPOKEN, "rtp_spoken", "RTP packets made by encoding")                                             \
+	X(WORKER_TICKS, "ticks", "times that a decoded stream was heard and spoken on")                                \
+	X(WORKER_TICKS_LOST, "ticks_lost", "milliseconds in which no coding was done because the worker was too busy") \
+	X(WORKER_CYCLES_CODING, "cycles_coding", "time stamp counter cycles spent in coding")
 
 /* The steps of the packet path; which packet takes which is the table of dataplane/lane/lane.c. The names are those of
  * functions, stage_<name>, and files. */
@@ -68,6 +74,7 @@
 	X(statistics, "loss, jitter, bytes")                                                                           \
 	X(fork, "a copy for each listener")                                                                            \
 	X(convert, "from one codec to another")                                                                        \
+	X(hear, "into the jitter buffer, to be decoded")                                                               \
 	X(relay, "new headers")                                                                                        \
 	X(rtcp_source, "is the RTCP from the peer")                                                                    \
 	X(rtcp_read, "what the reports say")                                                                           \

@@ -16,7 +16,7 @@
 #include "lib/shm/audio.h"
 
 #define SHM_MAGIC         0x564f584c414e4531u /* "VOXLANE1" */
-#define SHM_VERSION       5
+#define SHM_VERSION       6
 #define SHM_WORKERS_MAX   64
 #define SHM_CLIENTS_MAX   32 /* threads of the control plane, each with rings of its own */
 #define SHM_ADDRESSES_MAX 64

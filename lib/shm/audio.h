@@ -23,6 +23,8 @@ enum shm_dtmf {
 #undef X
 		SHM_DTMF_COUNT
 };
+const char *shm_dtmf_name(unsigned dtmf);
+
 struct shm_audio {
 	uint8_t codec; /* enum codec_id */
 	uint8_t payload_type;
@@ -30,7 +32,7 @@ struct shm_audio {
 	uint8_t ptime_ms;               /* of what is sent; 0: the codec's usual one */
 	uint8_t dtmf;                   /* enum shm_dtmf */
 	uint8_t playout_ms;             /* the jitter buffer's fixed delay; 0: adaptive */
-	uint8_t reserved;
+	uint8_t is_coded; /* 1: the engine decodes and encodes it; 0: converted packet by packet at most */
 	uint32_t rate_hz; /* of the samples at which this side and the other meet */
 	uint32_t bitrate_bps, playback_hz;
 	uint16_t flags, modes;

@@ -4,6 +4,7 @@
 #define NAME(id, text) [id] = (text),
 static const char *const command_names[SHM_COMMAND_COUNT] = {SHM_COMMAND_LIST(NAME)};
 static const char *const event_names[SHM_EVENT_COUNT] = {SHM_EVENT_LIST(NAME)};
+static const char *const dtmf_names[SHM_DTMF_COUNT] = {SHM_DTMF_LIST(NAME)};
 #undef NAME
 
 const char *shm_command_name(unsigned type)
@@ -14,6 +15,11 @@ const char *shm_command_name(unsigned type)
 const char *shm_event_name(unsigned type)
 {
 	return type < SHM_EVENT_COUNT ? event_names[type] : "unknown";
+}
+
+const char *shm_dtmf_name(unsigned dtmf)
+{
+	return dtmf < SHM_DTMF_COUNT ? dtmf_names[dtmf] : "unknown";
 }
 
 bool shm_port_is_in_pool(const struct shm_segment *segment, uint32_t address, uint16_t local_port)
@@ -54,7 +60,8 @@ static bool audio_is_possible(const struct shm_audio *audio)
 		return true;
 	return audio->payload_type < 128 && (audio->event_type < 128 || audio->event_type == SHM_NO_PAYLOAD_TYPE) &&
 	       (audio->noise_type < 128 || audio->noise_type == SHM_NO_PAYLOAD_TYPE) && audio->ptime_ms <= 120 &&
-	       audio->dtmf < SHM_DTMF_COUNT && audio->rate_hz >= 8000 && audio->rate_hz <= 48000;
+	       audio->dtmf < SHM_DTMF_COUNT && audio->is_coded <= 1 && audio->rate_hz >= 8000 &&
+	       audio->rate_hz <= 48000;
 }
 
 static bool digit_is_possible(const struct shm_digit *digit)

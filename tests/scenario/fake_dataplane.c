@@ -125,6 +125,8 @@ static void take_commands(struct fake_dataplane *fake, uint32_t worker, uint32_t
 			stream_set(fake, client, &command.u.stream_set);
 		else if (command.type == SHM_COMMAND_STREAM_DEL)
 			stream_del(fake, client, &command.u.stream_del.id);
+		else if (fake->on_digit && slot_of(fake, &command.u.stream_digit.id)->is_live)
+			fake->on_digit(slot_of(fake, &command.u.stream_digit.id), &command.u.stream_digit.digit);
 	}
 }
 
@@ -276,6 +278,14 @@ void fake_dataplane_latch(struct fake_dataplane *fake, struct fake_stream *strea
 	MUST(net_endpoint_parse(view_of(remote), 0, &stream->latched) == 0);
 	event.u.latched = stream->latched;
 	write_row(fake, stream);
+	fake_dataplane_say(fake, stream->set.id.worker, stream->client, &event);
+}
+
+void fake_dataplane_digit(struct fake_dataplane *fake, struct fake_stream *stream, const struct shm_digit *digit)
+{
+	struct shm_event event = event_of(fake, &stream->set.id, SHM_EVENT_STREAM_DIGIT);
+
+	event.u.digit = *digit;
 	fake_dataplane_say(fake, stream->set.id.worker, stream->client, &event);
 }
 

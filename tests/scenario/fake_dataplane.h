@@ -38,6 +38,7 @@ struct fake_dataplane {
 	int refuse_next;     /* ERR_*: the next SET is refused with it */
 	uint32_t lose_gones; /* so many GONE are not sent */
 	uint64_t commands_taken, commands_bad;
+	void (*on_digit)(const struct fake_stream *stream, const struct shm_digit *digit); /* or NULL */
 };
 
 /* A place for the segment, two workers of 16 streams, no address yet; not started. */
@@ -62,6 +63,8 @@ uint16_t fake_dataplane_port(struct fake_dataplane *fake, const struct shm_strea
 void fake_dataplane_rtp(struct fake_dataplane *fake, struct fake_stream *stream, uint64_t packets);
 void fake_dataplane_latch(struct fake_dataplane *fake, struct fake_stream *stream, const char *remote);
 void fake_dataplane_silent(struct fake_dataplane *fake, struct fake_stream *stream, uint64_t silent_ms);
+/* Its peer pressed a key. */
+void fake_dataplane_digit(struct fake_dataplane *fake, struct fake_stream *stream, const struct shm_digit *digit);
 /* Says anything, also what is against the rules. */
 void fake_dataplane_say(struct fake_dataplane *fake, uint32_t worker, uint32_t client, const struct shm_event *event);
 

@@ -8,6 +8,7 @@
  *                    CODEC:TYPE@RATE when it is converted, "SUITE in KEY
  *                    out KEY" (the first bytes of keys) with SRTP; then "streams N"
  * do silent PORT     that stream heard nothing for its time-out
+ * do digit PORT 5     that stream's peer pressed a key; what is said to one is an event "digit 5 MS to PORT"
  * do latch PORT ENDPOINT   that stream learned its peer's address
  * do refuse limit     the engine refuses the next stream or change; or exists, invalid
  * do engine dies     the media engine is killed; lives: there is a new one; hangs: it does nothing; moves: it does again
@@ -29,9 +30,10 @@
 #include "controlplane/subscription/subscription.h"
 #include "controlplane/transaction/transaction.h"
 #include "controlplane/trunk/trunk.h"
-#include "lib/codec/codec.h"
 #include "controlplane/worker/worker.h"
+#include "lib/codec/codec.h"
 #include "lib/config/config.h"
+#include "lib/dtmf/dtmf.h"
 #include "lib/log/log.h"
 #include "tests/scenario/fake_dataplane.h"
 #include "tests/scenario/scenario.h"
@@ -127,12 +129,18 @@ static void start(struct system *system)
 		start_worker(system, i);
 }
 
+static void show_digit(const struct fake_stream *stream, const struct shm_digit *digit)
+{
+	scenario_event("digit %c %u to %u", dtmf_character(digit->event), digit->duration_ms, stream->set.local_port);
+}
+
 static void start_engine(struct system *system)
 {
 	char address[NET_ADDRESS_TEXT];
 
 	fake_dataplane_init(&system->engine, host.loop);
 	system->engine.layout.client_count = host.worker_count;
+	system->engine.on_digit = show_digit;
 	system->engine.layout.streams_per_worker = FAKE_STREAMS_MAX / system->engine.layout.worker_count;
 	net_address_print(&host.server.address, address);
 	fake_dataplane_address(&system->engine, address, address, "scenario", SHM_SERVES_NETWORK)->port_end = 10999;
@@ -343,6 +351,12 @@ static bool command(void *arg, struct view line)
 	} else if (take_word(&line, "silent")) {
 		fake_dataplane_silent(&system->engine, stream_at(system, line),
 				      system->conf->media.rtp_timeout_s * 1000);
+	} else if (take_word(&line, "digit")) {
+		struct view port = view_cut(&line, ' ');
+		struct shm_digit digit = {.event = (uint32_t)dtmf_event_of(line.size ? line.at[0] : 'x'),
+					  .duration_ms = 120};
+
+		fake_dataplane_digit(&system->engine, stream_at(system, port), &digit);
 	} else if (take_word(&line, "latch")) {
 		latch(system, line);
 	} else if (take_word(&line, "refuse")) {

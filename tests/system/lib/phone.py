@@ -27,6 +27,9 @@ rtcp_mux {rtcp_mux}
 jitter_buffer_delay 1-5
 module_path /usr/lib/baresip/modules
 module g711.so
+module g722.so
+module opus.so
+module l16.so
 module sndfile.so
 module aufile.so
 module aubridge.so

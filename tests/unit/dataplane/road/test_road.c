@@ -1,6 +1,8 @@
 /* Packets through the real workers: what goes in, what comes out, what is dropped and why. */
 #include "tests/unit/dataplane/road/road.h"
 
+#include "dataplane/manager/private.h"
+#include "dataplane/worker/private.h"
 #include "lib/codec/codec.h"
 
 #include <rte_cycles.h>
@@ -733,6 +735,90 @@ static void test_road_converts_packet_by_packet(void **state)
 	}
 }
 
+/* ---- decoded and encoded, in ticks whose time the test gives ---- */
+static struct stream *coded(struct stream_wish *wish, enum codec_id codec, uint8_t type)
+{
+	wish->set.audio = (struct shm_audio){.codec = (uint8_t)codec,
+					     .payload_type = type,
+					     .event_type = 101,
+					     .noise_type = SHM_NO_PAYLOAD_TYPE,
+					     .rate_hz = 8000,
+					     .is_coded = 1};
+	assert_int_equal(manager_audio(wish), 0);
+	return road_set(wish);
+}
+
+/* Whatever the worker gave up or never took. */
+static void end(struct stream_wish *wish, struct stream *stream)
+{
+	manager_audio_free(wish);
+	wish->playout = stream->playout;
+	wish->talker = stream->talker;
+	stream->playout = NULL;
+	stream->talker = NULL;
+	worker_tick_update(road.workers[0], stream);
+	manager_audio_free(wish);
+}
+
+static void test_road_codes_in_ticks(void **state)
+{
+	struct stream_wish a = road_wish(0, 0, 0, A, 1), b = road_wish(0, 1, 0, B, 0), again;
+	struct worker *worker = road.workers[0];
+	struct stream *from = coded(&a, CODEC_PCMU, 0), *to = coded(&b, CODEC_L16, 96);
+	uint16_t next_sequence = 0;
+	uint32_t next_timestamp = 0;
+	uint64_t now_us; /* ahead of the turns' own clock, which then finds nothing due */
+	unsigned spoken = 0;
+	struct rtp_header header;
+	uint8_t bytes[256];
+	char at[NET_ENDPOINT_TEXT];
+	struct seen seen;
+
+	assert_int_equal(from->lanes[RTP_KIND_RTP], LANE_TRANSCODE_IN);
+	assert_int_equal(from->lanes[RTP_KIND_RTCP], LANE_RTCP_UNHEARD);
+	worker_tick_update(worker, from);
+	worker_tick_update(worker, to);
+	worker_turn(worker);
+	now_us = worker->context.now_us;
+	for (uint16_t sequence = 1; sequence <= 50; sequence++) {
+		size_t size = road_rtp(bytes, 7, sequence);
+
+		bytes[1] = sequence == 30 ? 33 : 0;
+		road_put_udp(0, A, local(0, a.set.local_port, at), bytes, size);
+		road_turn();
+		assert_false(road_take(0, &seen));
+		now_us += 20000;
+		worker->context.now_us = now_us;
+		while (worker_tick(worker))
+			continue;
+		if (sequence == 25) {
+			/* Another codec in mid-call: the peer sees the same sender. */
+			again = b;
+			coded(&again, CODEC_PCMA, 8);
+			manager_audio_free(&again);
+		}
+		while (road_take(0, &seen)) {
+			assert_int_equal(rtp_parse(seen.payload, seen.packet.payload_size, &header), 0);
+			if (spoken++ > 0) {
+				assert_int_equal(header.sequence, next_sequence);
+				assert_int_equal(header.timestamp, next_timestamp);
+			}
+			assert_int_equal(header.payload_type, sequence <= 25 ? 96 : 8);
+			assert_int_equal(header.payload_size, sequence <= 25 ? 320 : 160);
+			next_sequence = (uint16_t)(header.sequence + 1);
+			next_timestamp = header.timestamp + 160;
+		}
+	}
+	assert_in_range(spoken, 45, 50);
+	assert_int_equal(stream_rtp_out(to), spoken);
+	assert_int_equal(road_counter(WORKER_RTP_SPOKEN), spoken);
+	assert_int_equal(road_counter(WORKER_RTP_HEARD), 49);
+	assert_int_equal(road_drops(DROP_PAYLOAD_TYPE), 1);
+	assert_int_equal(road_drops_all(), 1);
+	end(&a, from);
+	end(&b, to);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, road_setup, road_teardown)
@@ -754,6 +840,7 @@ int main(void)
 		TEST(test_road_stages_are_measured),
 		TEST(test_road_operations),
 		TEST(test_road_converts_packet_by_packet),
+		TEST(test_road_codes_in_ticks),
 		TEST(test_road_two_threads),
 		cmocka_unit_test(test_lane_table_is_complete),
 	};

@@ -206,7 +206,7 @@ static void test_attach_names_the_field_that_differs(void **state)
 		const char *words;
 	} rows[] = {
 		{"magic", HEADER_AT(magic), 1, ERR_CORRUPT, "no segment of Voxlane"},
-		{"version", HEADER_AT(version), 9, ERR_VERSION, "version is 9 in the dataplane and 5 here"},
+		{"version", HEADER_AT(version), 9, ERR_VERSION, "version is 9 in the dataplane and 6 here"},
 		{"header_size", HEADER_AT(header_size), 9, ERR_VERSION, "header_size is 9"},
 		{"address_size", HEADER_AT(address_size), 9, ERR_VERSION, "address_size is 9"},
 		{"command_size", HEADER_AT(command_size), 9, ERR_VERSION,
