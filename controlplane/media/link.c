@@ -156,6 +156,13 @@ static void fill_free_slots(struct media *media)
 	}
 }
 
+/* A key whose indexes died with a dataplane must not begin anew: two packets under one key stream give both away (RFC 3711 9.1).
+ * Such a call ends; its next one has new keys. */
+static int place_again(struct media_stream *stream)
+{
+	return stream->is_key_used ? ERR_STATE : media_place_again(stream);
+}
+
 /* Everything wanted is programmed into the new dataplane, to where its packets went last. */
 static bool place_all_again(struct media *media)
 {
@@ -175,7 +182,7 @@ static bool place_all_again(struct media *media)
 
 		list_del(&stream->link);
 		list_add(&media->streams, &stream->link);
-		event.error = media_place_again(stream);
+		event.error = place_again(stream);
 		if (event.error == 0) {
 			if (stream->latched.address.family != NET_NONE) {
 				stream->set.remote_rtp = stream->latched;
@@ -185,8 +192,13 @@ static bool place_all_again(struct media *media)
 			continue;
 		}
 		media->stats.refused++;
-		log_warning("media", "the new dataplane has no place for the stream at port %u: %s", stream->local.port,
-			    error_text(event.error));
+		if (event.error == ERR_STATE)
+			log_warning("media",
+				    "the SRTP keys of the stream at port %u were used by the dataplane that died",
+				    stream->local.port);
+		else
+			log_warning("media", "the new dataplane has no place for the stream at port %u: %s",
+				    stream->local.port, error_text(event.error));
 		if (!media_event_tell(stream, &event)) {
 			while (!list_is_empty(&todo)) {
 				struct list *first = list_first(&todo);

@@ -110,6 +110,7 @@ struct media_stream {
 	enum media_stream_state state;
 	bool is_placed;     /* has slot and port in this dataplane */
 	bool is_programmed; /* a SET was sent to this dataplane */
+	bool is_key_used;   /* a dataplane may have sent with set.key_out */
 	uint64_t del_ms;    /* when DEL was sent last */
 
 	struct net_endpoint local, advertised;

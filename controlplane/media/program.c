@@ -51,8 +51,10 @@ static int program_set(struct media_stream *stream)
 		command.u.stream_set.source = stream->source->set.id;
 	error = put(stream->media, stream->set.id.worker, &command);
 	explicit_bzero(&command, sizeof(command)); /* its keys */
-	if (!error)
+	if (!error) {
 		stream->is_programmed = true;
+		stream->is_key_used |= stream->set.key_out.suite != SECURE_NONE;
+	}
 	return error;
 }
 

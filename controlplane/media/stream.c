@@ -210,6 +210,8 @@ int media_stream_set_crypto(struct media_stream *stream, const struct secure_key
 	flag_set(stream, SHM_STREAM_SECURE, in != NULL);
 	if (memcmp(&stream->set.key_in, &keys[0], sizeof(keys[0])) != 0 ||
 	    memcmp(&stream->set.key_out, &keys[1], sizeof(keys[1])) != 0) {
+		if (memcmp(&stream->set.key_out, &keys[1], sizeof(keys[1])) != 0)
+			stream->is_key_used = false;
 		stream->set.key_in = keys[0];
 		stream->set.key_out = keys[1];
 		media_program(stream);

@@ -701,6 +701,28 @@ static void test_stream_without_a_place_in_the_new_dataplane_is_refused(void **s
 	assert_told(f, 1, b, MEDIA_GONE);
 }
 
+/* RFC 3711 9.1: the indexes of the keys are gone with the dataplane that counted them. */
+static void test_used_keys_do_not_begin_anew_in_the_new_dataplane(void **state)
+{
+	struct secure_key in = {.suite = SECURE_AES_CM_128_SHA1_80, .master = {1}}, out = in;
+	struct fixture *f = *state;
+	struct media_stream *clear = stream(f), *secure = stream(f);
+
+	out.master[0] = 2;
+	assert_int_equal(media_stream_set_crypto(secure, &in, &out), 0);
+	loop_sim_advance(f->loop, 20);
+	fake_dataplane_kill(&f->fake);
+	fake_dataplane_start(&f->fake);
+	loop_sim_advance(f->loop, 1000);
+	assert_int_equal(f->told_count, 1);
+	assert_told(f, 0, secure, MEDIA_REFUSED);
+	assert_int_equal(f->told[0].event.error, ERR_STATE);
+	assert_int_equal(fake_of(f, clear)->set_count, 1);
+	media_stream_del(secure);
+	loop_sim_advance(f->loop, 20);
+	assert_told(f, 1, secure, MEDIA_GONE);
+}
+
 static void test_streams_may_end_while_the_dataplane_is_away(void **state)
 {
 	struct fixture *f = *state;
@@ -914,6 +936,7 @@ int main(void)
 		TEST_BARE(test_waits_for_the_dataplane_and_says_why),
 		TEST(test_everything_is_programmed_again_after_a_dataplane_restart),
 		TEST(test_stream_without_a_place_in_the_new_dataplane_is_refused),
+		TEST(test_used_keys_do_not_begin_anew_in_the_new_dataplane),
 		TEST(test_streams_may_end_while_the_dataplane_is_away),
 		TEST(test_dataplane_that_stands_still_is_not_ready),
 		TEST(test_orphans_go_on_until_both_sides_are_silent),
