@@ -92,7 +92,9 @@ def test_http_answers_of_the_contract(world):
     for path in node.get("/api/v1/openapi.json")[1]["paths"]:
         for parameter, name in (("{call_id}", "call-0"), ("{number}", "1000"), ("{trunk}", "carrier"), ("{route}", "config-1")):
             path = path.replace(parameter, name)
-        checks.true(node.curl(path)[0] == 200, f"{path} of openapi.json")
+        # The node makes up no carriers and no dial plan: what asks for them says so.
+        wanted = 501 if re.match("/api/v1/(trunks|route)(/|$)", path) else 200
+        checks.equal(node.curl(path + ("?to=1000" if path == "/api/v1/route" else ""))[0], wanted, f"status of {path} of openapi.json")
 
 
 def test_http_access(world):
